@@ -1,0 +1,200 @@
+"""Every claim of the book, how it is checked, and a control that must fail.
+
+A claim's check is a function that returns a discrepancy: how far the two sides of the statement
+lie apart. The claim holds when the discrepancy stays under the claim's bound. The control is the
+same function called with one thing made wrong; its discrepancy must exceed the bound.
+
+``python -m gumbel_lib.claims`` prints the ledger and exits 1 if a claim fails or a control passes.
+"""
+
+from __future__ import annotations
+
+import html
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+METHODS = ("symbolic", "quadrature", "complex step", "Monte Carlo", "exact arithmetic", "autodiff")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement with its check.
+
+    Attributes
+    ----------
+    label, chapter : str
+        The name that `verify` takes, and the chapter that states it.
+    statement : str
+        One sentence in plain text.
+    method : str
+        One of `METHODS`, with the error bound's meaning where it is random.
+    bound : float
+        The discrepancy must stay under it.
+    discrepancy : callable
+        Returns the measured discrepancy; keyword arguments make one thing wrong.
+    control : str
+        What the control makes wrong.
+    wrong : mapping
+        Keyword arguments of the control's call.
+    power : str
+        For Monte Carlo: the error it would have caught, and the false-alarm rate.
+    """
+
+    label: str
+    chapter: str
+    statement: str
+    method: str
+    bound: float
+    discrepancy: Callable[..., float]
+    control: str
+    wrong: Mapping[str, Any]
+    power: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a claim and its control measured."""
+
+    claim: Claim
+    measured: float
+    control_measured: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the claim holds and its control fails; NaN counts against both."""
+        return self.measured < self.claim.bound and self.control_measured >= self.claim.bound
+
+    def row(self) -> dict[str, str]:
+        """The verdict as text, one entry a column."""
+        claim = self.claim
+        return {
+            "claim": claim.statement,
+            "method": claim.method + (f" ({claim.power})" if claim.power else ""),
+            "measured": _number(self.measured, claim.bound),
+            "bound": f"{claim.bound:.3g}",
+            "holds": "yes" if self.holds else "NO",
+            "control": f"{claim.control}: {_number(self.control_measured, claim.bound)}",
+        }
+
+
+class Verdicts(list[Verdict]):
+    """Verdicts that show themselves as a table."""
+
+    def __repr__(self) -> str:
+        rows = [{"label": verdict.claim.label, **verdict.row()} for verdict in self]
+        return "\n\n".join(
+            "\n".join(f"{name:>8}  {value}" for name, value in row.items()) for row in rows
+        )
+
+    def _repr_html_(self) -> str:
+        rows = [verdict.row() for verdict in self]
+        head = "".join(f'<th scope="col">{name}</th>' for name in rows[0])
+        body = "".join(
+            f'<tr id="claim-{verdict.claim.label}">'
+            + "".join(f"<td>{html.escape(value)}</td>" for value in row.values())
+            + "</tr>"
+            for verdict, row in zip(self, rows, strict=True)
+        )
+        return (
+            f'<table class="verdicts"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        )
+
+
+def _number(value: float, bound: float) -> str:
+    """Two digits, or an upper bound where the value is rounding noise far below the bound."""
+    floor = bound * 1e-3
+    return f"below {floor:.0e}" if 0 <= value < floor else f"{value:.2g}"
+
+
+_REGISTRY: dict[str, Claim] = {}
+
+
+def claim(
+    label: str,
+    statement: str,
+    *,
+    method: str,
+    bound: float,
+    control: str,
+    wrong: Mapping[str, Any],
+    power: str = "",
+) -> Callable[[Callable[..., float]], Callable[..., float]]:
+    """Register the decorated function as the check of a claim of its module's chapter."""
+    if method not in METHODS:
+        raise ValueError(f"method: expected one of {METHODS}, got {method!r}")
+    if label in _REGISTRY:
+        raise ValueError(f"label: expected a new one, got {label!r} twice")
+    if not wrong:
+        raise ValueError(f"wrong: expected what the control of {label!r} makes wrong, got nothing")
+    if (method == "Monte Carlo") != bool(power):
+        raise ValueError(f"power: expected for Monte Carlo claims and no others, label {label!r}")
+
+    def register(check: Callable[..., float]) -> Callable[..., float]:
+        chapter = check.__module__.rpartition(".")[2]
+        _REGISTRY[label] = Claim(
+            label, chapter, statement, method, bound, check, control, wrong, power
+        )
+        return check
+
+    return register
+
+
+def all_claims() -> dict[str, Claim]:
+    """Every claim by its label, in the order of the chapters."""
+    for chapter in CHAPTERS:
+        importlib.import_module(f"{__name__}.{chapter}")
+    found = {module.name for module in pkgutil.iter_modules(__path__)} - {"__main__"}
+    if found != set(CHAPTERS):
+        raise RuntimeError(f"CHAPTERS: expected {sorted(found)}, got {sorted(CHAPTERS)}")
+    return dict(sorted(_REGISTRY.items(), key=lambda item: CHAPTERS.index(item[1].chapter)))
+
+
+CHAPTERS = (
+    "gumbel_max",
+)
+
+
+def verify(*labels: str) -> Verdicts:
+    """Check the claims of these labels, each with its control.
+
+    Parameters
+    ----------
+    *labels : str
+        Labels of `all_claims`; with none, every claim.
+
+    Returns
+    -------
+    Verdicts
+        A list that shows itself as a table.
+
+    Raises
+    ------
+    ValueError
+        If a label is unknown.
+    AssertionError
+        If a claim does not hold, or its control does.
+
+    Examples
+    --------
+    >>> verify("gumbel-max")[0].holds
+    True
+    """
+    known = all_claims()
+    for label in labels:
+        if label not in known:
+            raise ValueError(f"label: expected one of {', '.join(known)}, got {label!r}")
+    verdicts = Verdicts(check(known[label]) for label in labels or known)
+    failed = [verdict for verdict in verdicts if not verdict.holds]
+    if failed:
+        raise AssertionError(
+            f"a claim must hold and its control must not, got\n{Verdicts(failed)!r}"
+        )
+    return verdicts
+
+
+def check(claim: Claim) -> Verdict:
+    """Measure a claim and its control, whatever comes out."""
+    return Verdict(claim, float(claim.discrepancy()), float(claim.discrepancy(**claim.wrong)))

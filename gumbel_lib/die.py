@@ -1,0 +1,402 @@
+"""The toy problem: a biased die, its rolls, the loss, the gradient, training, the true optimum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import interpolate, optimize, special
+
+from ._checks import Rng, as_floats, as_generator, as_probs, check_count, check_temperature
+from .noise import standard_gumbel
+from .optimisers import Optimiser, sgd
+from .relaxation import (
+    exponential_schedule,
+    moments,
+    relaxed_mean,
+    relaxed_variance,
+    transforms,
+)
+
+Floats = NDArray[np.float64]
+
+
+def roll(true_probs: ArrayLike, num_rolls: int, size: tuple[int, ...] = (), *, rng: Rng) -> Floats:
+    r"""Observation vectors: the fraction of rolls that showed each face.
+
+    .. math:: y_k = \frac1n \sum_{r=1}^{n} [\text{roll } r \text{ shows face } k]
+
+    Parameters
+    ----------
+    true_probs : array_like (K,)
+        Probability of each face.
+    num_rolls : int
+        n, the rolls behind one observation vector.
+    size : tuple of int
+        Shape of independent observation vectors; one by default.
+    rng : int or numpy.random.Generator
+        Seed or generator.
+
+    Returns
+    -------
+    numpy.ndarray (*size, K)
+        Non-negative, summing to 1 along the last axis.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `true_probs` is no probability vector or `num_rolls` no positive integer.
+
+    Examples
+    --------
+    >>> roll([0.5, 0.25, 0.25], 4, rng=0).tolist()
+    [0.5, 0.25, 0.25]
+    """
+    probs = as_probs(true_probs, "true_probs")
+    count = check_count(num_rolls, "num_rolls")
+    rolls: Floats = as_generator(rng).multinomial(count, probs / probs.sum(), size) / count
+    return rolls
+
+
+def sse(observed: ArrayLike, predicted: ArrayLike) -> Floats:
+    r"""Sum of squared errors, :math:`\sum_k (y_k - b_k)^2`, along the last axis.
+
+    Parameters
+    ----------
+    observed, predicted : array_like (..., K)
+        Vectors that broadcast.
+
+    Returns
+    -------
+    numpy.ndarray (...)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument holds no numbers or the shapes do not broadcast.
+
+    Examples
+    --------
+    >>> sse([1.0, 0.0], [0.5, 0.5]).item()
+    0.5
+    """
+    y, b = _pair(observed, predicted, "predicted")
+    result: Floats = ((y - b) ** 2).sum(axis=-1)
+    return result
+
+
+def _pair(observed: ArrayLike, other: ArrayLike, name: str) -> tuple[Any, Any]:
+    y, b = as_floats(observed, "observed"), as_floats(other, name)
+    if y.shape[-1] != b.shape[-1]:
+        raise ValueError(
+            f"observed: expected {b.shape[-1]} classes as in {name}, got {y.shape[-1]}"
+        )
+    try:
+        np.broadcast_shapes(y.shape, b.shape)
+    except ValueError as error:
+        raise ValueError(
+            f"expected shapes that broadcast, got observed {y.shape}, {name} {b.shape}"
+        ) from error
+    return y, b
+
+
+def _pull_back(relaxed: Any, residual: Any, temperature: float) -> Any:
+    """Apply the softmax's Jacobian, (diag b - b b^T) / t, to a residual."""
+    inner = np.vecdot(relaxed, residual)[..., None]
+    return relaxed * (residual - inner) / temperature
+
+
+def sse_gradient(observed: ArrayLike, relaxed: ArrayLike, temperature: float) -> Floats:
+    r"""Gradient of the SSE with respect to the logits, through the relaxed sample.
+
+    .. math:: \nabla_l \sum_k (y_k - b_k)^2 = \frac{2}{t}\, b \odot (b - y - c), \qquad
+              c = \sum_j (b_j - y_j)\, b_j
+
+    Parameters
+    ----------
+    observed : array_like (..., K)
+        Observation vectors y.
+    relaxed : array_like (..., K)
+        Relaxed samples b = softmax((l + g)/t).
+    temperature : float
+        t, positive.
+
+    Returns
+    -------
+    numpy.ndarray (..., K)
+        Sums to 0 along the last axis: adding a constant to all logits changes nothing.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument holds no numbers, the shapes do not broadcast, or the temperature is not
+        positive.
+
+    Examples
+    --------
+    >>> sse_gradient([2 / 3, 0, 1 / 3], [0.5, 0.3, 0.2], 1.0).round(4).tolist()
+    [-0.1467, 0.192, -0.0453]
+    """
+    y, b = _pair(observed, relaxed, "relaxed")
+    gradient: Floats = 2 * _pull_back(b, b - y, check_temperature(temperature))
+    return gradient
+
+
+def averaged_sse_gradient(observed: ArrayLike, relaxed: ArrayLike, temperature: float) -> Floats:
+    r"""Gradient of the SSE of the mean of M relaxed samples (first axis).
+
+    .. math:: \nabla_l \Bigl|y - \bar b\Bigr|^2
+              = \frac{2}{tM} \sum_m b_m \odot (r - b_m \cdot r), \qquad r = \bar b - y
+
+    Parameters and errors are those of `sse_gradient`, with `relaxed` of shape (M, ..., K).
+
+    Examples
+    --------
+    >>> one = sse_gradient([1.0, 0.0], [0.6, 0.4], 0.5)
+    >>> bool(np.allclose(averaged_sse_gradient([1.0, 0.0], [[0.6, 0.4]] * 3, 0.5), one))
+    True
+    """
+    y, b = _pair(observed, relaxed, "relaxed")
+    residual = b.mean(axis=0) - y
+    gradient: Floats = 2 * _pull_back(b, residual, check_temperature(temperature)).mean(axis=0)
+    return gradient
+
+
+def product_gradient(observed: ArrayLike, relaxed: ArrayLike, temperature: float) -> Floats:
+    r"""Gradient of the product of two independent residuals, whose mean is the squared bias.
+
+    .. math:: \nabla_l\,(b_1 - y)\cdot(b_2 - y) = \frac1t \bigl[
+              b_1 \odot (r_2 - b_1 \cdot r_2) + b_2 \odot (r_1 - b_2 \cdot r_1)\bigr],
+              \qquad r_m = b_m - y
+
+    Parameters and errors are those of `sse_gradient`, with `relaxed` of shape (2, ..., K).
+
+    Examples
+    --------
+    >>> one = sse_gradient([1.0, 0.0], [0.6, 0.4], 0.5)
+    >>> bool(np.allclose(product_gradient([1.0, 0.0], [[0.6, 0.4]] * 2, 0.5), one))
+    True
+    """
+    y, b = _pair(observed, relaxed, "relaxed")
+    if b.shape[0] != 2:
+        raise ValueError(f"relaxed: expected 2 samples along the first axis, got {b.shape[0]}")
+    gradient: Floats = _pull_back(b, (b - y)[::-1], check_temperature(temperature)).sum(axis=0)
+    return gradient
+
+
+def cross_entropy_gradient(
+    observed: ArrayLike, relaxed: ArrayLike, temperature: float
+) -> Floats:
+    r"""Gradient of the cross-entropy :math:`-\sum_k y_k \log b_k`, through the relaxed sample.
+
+    .. math:: \nabla_l = \frac{b - y}{t}
+
+    Parameters and errors are those of `sse_gradient`.
+
+    Examples
+    --------
+    >>> cross_entropy_gradient([1.0, 0.0], [0.6, 0.4], 0.5).round(3).tolist()
+    [-0.8, 0.8]
+    """
+    y, b = _pair(observed, relaxed, "relaxed")
+    gradient: Floats = (b - y) / check_temperature(temperature)
+    return gradient
+
+
+class Training(NamedTuple):
+    """A training run: learned `probs` (replicates, K) and `sse` (num_steps, replicates).
+
+    `sse` is the squared distance between the softmax of the logits and the true probabilities,
+    before each step; `temperatures` (num_steps,) is the schedule.
+    """
+
+    probs: Floats
+    sse: Floats
+    temperatures: Floats
+
+
+def train(
+    true_probs: ArrayLike,
+    *,
+    num_steps: int = 1000,
+    batch_size: int = 20,
+    learning_rate: float = 0.02,
+    start_temperature: float = 2.0,
+    end_temperature: float = 0.5,
+    replicates: int = 1,
+    rng: Rng,
+    num_samples: int | None = None,
+    gradient: Callable[[Any, Any, float], Floats] = sse_gradient,
+    optimiser: Callable[[float], Optimiser] = sgd,
+) -> Training:
+    r"""Learn a die's probabilities from its rolls through relaxed samples.
+
+    Each step rolls the die `batch_size` times for the observation y, draws a relaxed sample
+    :math:`b = \mathrm{softmax}((l + g)/t)` and moves the logits l down the gradient of the loss.
+
+    Parameters
+    ----------
+    true_probs : array_like (K,)
+        Probability of each face; it sees only use as the die and in ``.sse``.
+    num_steps, batch_size : int
+        Steps, and rolls behind each step's observation.
+    learning_rate : float
+        Positive.
+    start_temperature, end_temperature : float
+        Ends of the exponential schedule.
+    replicates : int
+        Independent runs, side by side as one array.
+    rng : int or numpy.random.Generator
+        Seed or generator for rolls and noise.
+    num_samples : int, optional
+        Relaxed samples a step. By default there is one, and `gradient` gets it without an axis
+        of its own; otherwise `gradient` gets them along its first axis.
+    gradient : callable
+        ``gradient(observed, relaxed, temperature)``, such as `averaged_sse_gradient`.
+    optimiser : callable
+        Maps the learning rate to an `Optimiser`: `sgd` or `adam`.
+
+    Returns
+    -------
+    Training
+        With ``.probs`` (replicates, K) and ``.sse`` (num_steps, replicates).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `true_probs` is no probability vector, a count no positive integer, or a rate or
+        temperature not positive.
+
+    Examples
+    --------
+    >>> run = train([0.1, 0.2, 0.7], replicates=5, rng=0)
+    >>> run.probs.shape, run.sse.shape
+    ((5, 3), (1000, 5))
+    >>> bool(run.sse[-1].mean() < run.sse[0].mean() / 5)
+    True
+    """
+    probs = as_probs(true_probs, "true_probs")
+    shape = (check_count(replicates, "replicates"), probs.size)
+    samples = shape if num_samples is None else (check_count(num_samples, "num_samples"), *shape)
+    temperatures = exponential_schedule(start_temperature, end_temperature, num_steps)
+    generator = as_generator(rng)
+    logits = np.zeros(shape)
+    rule = optimiser(learning_rate)
+    state = rule.init(logits)
+    history = np.empty((len(temperatures), shape[0]))
+    observed = roll(probs, batch_size, history.shape, rng=generator)
+    for step, temperature in enumerate(temperatures):
+        error = special.softmax(logits, axis=-1) - probs
+        history[step] = np.vecdot(error, error)
+        noise = standard_gumbel(samples, rng=generator)
+        relaxed = special.softmax((logits + noise) / temperature, axis=-1)
+        state, change = rule.step(state, gradient(observed[step], relaxed, float(temperature)))
+        logits = logits + change
+    return Training(special.softmax(logits, axis=-1), history, temperatures)
+
+
+class LossParts(NamedTuple):
+    """Parts of the expected loss; their sum is the expected loss."""
+
+    rolls: float
+    bias: float
+    variance: float
+
+
+def expected_loss(
+    true_probs: ArrayLike, logits: ArrayLike, temperature: float, batch_size: int
+) -> LossParts:
+    r"""The expected loss of the toy problem, in three parts.
+
+    .. math:: E|y - b|^2 = \underbrace{E|y - p|^2}_{\text{rolls}}
+              + \underbrace{|E\,b - p|^2}_{\text{bias}}
+              + \underbrace{\mathrm{tr}\,\mathrm{Cov}(b)}_{\text{variance}},
+              \qquad E|y - p|^2 = \frac{1 - |p|^2}{n}
+
+    Parameters
+    ----------
+    true_probs : array_like (K,)
+        p, the die.
+    logits : array_like (K,)
+        Parameters of the relaxed sample b; they may stand at any constant.
+    temperature : float
+        At least 0.
+    batch_size : int
+        n, rolls behind one observation y.
+
+    Returns
+    -------
+    LossParts
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `true_probs` is no probability vector, the logits are not (K,), the temperature is
+        negative, or the batch size no positive integer.
+
+    Examples
+    --------
+    >>> die = [0.05, 0.05, 0.1, 0.13, 0.27, 0.4]
+    >>> [round(part, 4) for part in expected_loss(die, np.log(die), 0.5, 20)]
+    [0.0367, 0.0008, 0.4107]
+    """
+    probs = as_probs(true_probs, "true_probs")
+    _pair(probs, logits, "logits")
+    return LossParts(
+        float((1 - probs @ probs) / check_count(batch_size, "batch_size")),
+        float(sse(probs, relaxed_mean(logits, temperature))),
+        float(relaxed_variance(logits, temperature).sum()),
+    )
+
+
+def expected_loss_minimiser(true_probs: ArrayLike, temperature: float) -> Floats:
+    r"""Probabilities at which the expected relaxed loss is least: where long training leads.
+
+    .. math:: \operatorname{argmin}_q \; |E\,b - p|^2 + \mathrm{tr}\,\mathrm{Cov}(b),
+              \qquad b = \mathrm{softmax}((\log q + g)/t)
+
+    Parameters
+    ----------
+    true_probs : array_like (K,)
+        p, the die.
+    temperature : float
+        Positive.
+
+    Returns
+    -------
+    numpy.ndarray (K,)
+        q, to better than 2e-2 a component. It is never `true_probs`, save by symmetry.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `true_probs` is no probability vector or the temperature is not positive and finite.
+
+    Examples
+    --------
+    >>> die = [0.05, 0.05, 0.1, 0.13, 0.27, 0.4]
+    >>> round(float(expected_loss_minimiser(die, 0.5)[-1]), 2)
+    0.66
+    """
+    probs = as_probs(true_probs, "true_probs")
+    t = check_temperature(temperature)
+    if not np.isfinite(t):
+        raise ValueError(f"temperature: expected a finite number > 0, got {t}")
+    if probs.size == 1:
+        return np.ones(1)
+    # The one-dimensional means depend on the logits only by a shift: tabulate them once.
+    low = -90 * max(1.0, t)
+    grid = np.arange(low, 4 * t + 6, 0.05 * max(1.0, t))
+    table = interpolate.CubicSpline(grid, transforms(grid, t))
+
+    def loss(free: Floats) -> float:
+        logits = np.append(free, 0.0)
+        first, second = moments(logits, t, lambda x, _: table(np.maximum(x, low)))
+        return float(((first - probs) ** 2 + second - first**2).sum())
+
+    start = np.log(np.maximum(probs, 1e-3))
+    found = optimize.minimize(loss, start[:-1] - start[-1], method="BFGS")
+    minimiser: Floats = special.softmax(np.append(found.x, 0.0))
+    return minimiser

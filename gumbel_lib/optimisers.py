@@ -1,0 +1,267 @@
+"""Ways to go downhill: with the slope, with probes of the neighbourhood, with a model of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import optimize
+
+from ._checks import Rng, as_floats, as_generator, check_count, check_number
+
+Floats = NDArray[np.float64]
+
+
+class Optimiser(NamedTuple):
+    """A rule for steps: ``init(x) -> state`` and ``step(state, gradient) -> (state, change)``."""
+
+    init: Callable[[Floats], Any]
+    step: Callable[[Any, Floats], tuple[Any, Floats]]
+
+
+def sgd(learning_rate: float) -> Optimiser:
+    r"""Plain gradient descent, ``change = -learning_rate * gradient``.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Positive.
+
+    Returns
+    -------
+    Optimiser
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the learning rate is not a positive number.
+
+    Examples
+    --------
+    >>> rule = sgd(0.1)
+    >>> state, change = rule.step(rule.init(np.zeros(2)), np.array([1.0, -2.0]))
+    >>> change.tolist()
+    [-0.1, 0.2]
+    """
+    rate = _rate(learning_rate)
+    return Optimiser(lambda x: None, lambda state, gradient: (None, -rate * gradient))
+
+
+def adam(learning_rate: float, beta1: float = 0.9, beta2: float = 0.999) -> Optimiser:
+    r"""Adam: steps scaled by running means of the gradient and of its square.
+
+    .. math:: m \leftarrow \beta_1 m + (1-\beta_1) g, \quad
+              v \leftarrow \beta_2 v + (1-\beta_2) g^2, \quad
+              \mathrm{change} = -\eta \frac{m/(1-\beta_1^s)}{\sqrt{v/(1-\beta_2^s)} + 10^{-8}}
+
+    Parameters
+    ----------
+    learning_rate : float
+        Positive; about the size of a step in the unit of the parameters.
+    beta1, beta2 : float
+        Decay of the two running means, in [0, 1).
+
+    Returns
+    -------
+    Optimiser
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the learning rate is not a positive number.
+
+    References
+    ----------
+    .. [1] D. P. Kingma and J. Ba, ICLR 2015, algorithm 1.
+
+    Examples
+    --------
+    The first step has the size of the learning rate, whatever the gradient's.
+
+    >>> rule = adam(0.1)
+    >>> state, change = rule.step(rule.init(np.zeros(2)), np.array([1.0, -200.0]))
+    >>> change.round(6).tolist()
+    [-0.1, 0.1]
+    """
+    rate = _rate(learning_rate)
+
+    def step(state: tuple[int, Floats, Floats], gradient: Floats) -> tuple[Any, Floats]:
+        count, mean, square = state
+        count += 1
+        mean = beta1 * mean + (1 - beta1) * gradient
+        square = beta2 * square + (1 - beta2) * gradient**2
+        scale = np.sqrt(square / (1 - beta2**count)) + 1e-8
+        return (count, mean, square), -rate * mean / (1 - beta1**count) / scale
+
+    return Optimiser(lambda x: (0, np.zeros_like(x), np.zeros_like(x)), step)
+
+
+def _rate(learning_rate: float) -> float:
+    rate = check_number(learning_rate, "learning_rate")
+    if not 0 < rate < np.inf:
+        raise ValueError(f"learning_rate: expected a finite number > 0, got {rate}")
+    return rate
+
+
+def descend(
+    gradient: Callable[[Floats], Floats], start: ArrayLike, optimiser: Optimiser, num_steps: int
+) -> Floats:
+    """Follow an optimiser downhill.
+
+    Parameters
+    ----------
+    gradient : callable
+        Maps a point (d,) to the gradient (d,) there; called once a step.
+    start : array_like (d,)
+        First point.
+    optimiser : Optimiser
+        Such as ``adam(0.1)``.
+    num_steps : int
+        At least 1.
+
+    Returns
+    -------
+    numpy.ndarray (num_steps + 1, d)
+        The path, its first row the start.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `start` holds no numbers or `num_steps` is no positive integer.
+
+    Examples
+    --------
+    >>> descend(lambda x: 2 * x, [1.0], sgd(0.25), 3).ravel().tolist()
+    [1.0, 0.5, 0.25, 0.125]
+    """
+    x = as_floats(start, "start").astype(np.float64)
+    path, state = [x], optimiser.init(x)
+    for _ in range(check_count(num_steps, "num_steps")):
+        state, change = optimiser.step(state, np.asarray(gradient(x)))
+        x = x + change
+        path.append(x)
+    return np.array(path)
+
+
+class Evaluations(NamedTuple):
+    """What a minimisation cost: function calls, gradient calls, and the value it reached."""
+
+    functions: int
+    gradients: int
+    value: float
+
+
+def count_evaluations(
+    function: Callable[[Floats], float],
+    gradient: Callable[[Floats], Floats],
+    start: ArrayLike,
+    *,
+    use_gradient: bool,
+) -> Evaluations:
+    """Evaluations that BFGS (SciPy) spends on a minimum, told the slope or left to probe for it.
+
+    Parameters
+    ----------
+    function, gradient : callable
+        The function of a point (d,) and its gradient (d,).
+    start : array_like (d,)
+        First point.
+    use_gradient : bool
+        Whether BFGS may call `gradient`; otherwise it probes d neighbours for each slope.
+
+    Returns
+    -------
+    Evaluations
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `start` holds no numbers.
+
+    Examples
+    --------
+    >>> bowl, slope = lambda x: float(x @ x), lambda x: 2 * x
+    >>> count_evaluations(bowl, slope, [1.0, 2.0, 3.0], use_gradient=True)[:2]
+    (4, 4)
+    >>> count_evaluations(bowl, slope, [1.0, 2.0, 3.0], use_gradient=False)[:2]
+    (16, 0)
+    """
+    found = optimize.minimize(
+        function, as_floats(start, "start"), jac=gradient if use_gradient else None, method="BFGS"
+    )
+    return Evaluations(int(found.nfev), int(found.njev) if use_gradient else 0, float(found.fun))
+
+
+def bayesian_optimisation(
+    function: Callable[[float], float],
+    bounds: tuple[float, float],
+    *,
+    num_initial: int = 4,
+    num_evaluations: int = 16,
+    rng: Rng,
+) -> tuple[Floats, Floats]:
+    r"""Minimise a function of one variable by a Gaussian process and expected improvement.
+
+    .. math:: \mathrm{EI}(x) = (y_* - m(x))\,\Phi(z) + s(x)\,\phi(z), \qquad
+              z = \frac{y_* - m(x)}{s(x)}
+
+    with m, s the process's mean and standard deviation and y* the best value so far.
+
+    Parameters
+    ----------
+    function : callable
+        Maps a float to a float; called `num_evaluations` times.
+    bounds : (float, float)
+        Interval to search, increasing.
+    num_initial : int
+        Evaluations at random points before the model is used, at least 1.
+    num_evaluations : int
+        All evaluations, at least `num_initial`.
+    rng : int or numpy.random.Generator
+        Seed or generator for the initial points.
+
+    Returns
+    -------
+    x, y : numpy.ndarray (num_evaluations,)
+        Points and values in the order they were tried.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `bounds` is no increasing pair or a count is too small.
+
+    References
+    ----------
+    .. [1] D. R. Jones, M. Schonlau and W. J. Welch, J. Global Optimization 13, 1998.
+
+    Examples
+    --------
+    >>> x, y = bayesian_optimisation(lambda x: (x - 1) ** 2, (-3, 3), num_evaluations=8, rng=0)
+    >>> bool(y.min() < 1e-2)
+    True
+    """
+    from scipy import stats
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import RBF, ConstantKernel
+
+    low, high = (check_number(bound, "bounds") for bound in bounds)
+    if not low < high:
+        raise ValueError(f"bounds: expected an increasing pair, got {bounds}")
+    num_initial = check_count(num_initial, "num_initial")
+    check_count(num_evaluations, "num_evaluations", least=num_initial)
+    x = as_generator(rng).uniform(low, high, num_initial)
+    y = np.array([function(value) for value in x])
+    grid = np.linspace(low, high, 501)
+    width = high - low
+    kernel = ConstantKernel(1.0, (1e-2, 1e3)) * RBF(width / 10, (width / 100, width))
+    for _ in range(num_evaluations - num_initial):
+        model = GaussianProcessRegressor(kernel, alpha=1e-8, normalize_y=True)
+        mean, sd = model.fit(x[:, None], y).predict(grid[:, None], return_std=True)
+        sd = np.maximum(sd, 1e-12)
+        z = (y.min() - mean) / sd
+        gain = (y.min() - mean) * stats.norm.cdf(z) + sd * stats.norm.pdf(z)
+        best = grid[np.argmax(gain)]
+        x, y = np.append(x, best), np.append(y, function(float(best)))
+    return x, y

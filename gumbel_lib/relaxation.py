@@ -1,0 +1,369 @@
+"""Softmax at a temperature, the Gumbel-softmax draw, its law, and schedules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, is_array_api_obj, is_numpy_array
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from ._checks import (
+    Array,
+    as_floats,
+    as_logits,
+    check_broadcast,
+    check_count,
+    check_logits,
+    check_number,
+    check_temperature,
+    is_true,
+)
+from .trick import perturb
+
+Floats = NDArray[np.float64]
+
+
+def softmax(logits: Array, temperature: Any = 1.0, *, axis: int = -1) -> Array:
+    r"""Softmax of the logits at a temperature.
+
+    .. math:: b_i = \frac{\exp((x_i - m)/t)}{\sum_j \exp((x_j - m)/t)}, \qquad m = \max_j x_j
+
+    Parameters
+    ----------
+    logits : array (..., K)
+        Finite or ``-inf``, in nats.
+    temperature : float or array, broadcasts with `logits`
+        At least 0; 0 gives the limit, the one-hot of the (first) argmax.
+    axis : int
+        The axis of the classes.
+
+    Returns
+    -------
+    array (..., K)
+        Non-negative, summing to 1 along `axis`, in the logits' type.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For logits that `gumbel_max` refuses, or a temperature that is negative, NaN or of a
+        shape that does not broadcast.
+
+    Examples
+    --------
+    >>> softmax(np.array([0.0, 1.0, 3.0]), 0.5).round(3).tolist()
+    [0.002, 0.018, 0.98]
+    >>> softmax(np.array([0.0, 1.0, -np.inf]), 0.0).tolist()
+    [0.0, 1.0, 0.0]
+    """
+    axis = check_logits(logits, axis)
+    xp = array_namespace(logits)
+    if not xp.isdtype(logits.dtype, "real floating"):
+        raise TypeError(f"logits: expected floating-point numbers, got dtype {logits.dtype}")
+    return _temper(logits, temperature, axis)
+
+
+def _temper(scores: Array, temperature: Any, axis: int) -> Array:
+    """Softmax of checked scores at a temperature; `axis` is negative."""
+    xp = array_namespace(scores)
+    t = _as_temperatures(temperature, scores, axis)
+    # Each branch sees only harmless numbers, so that the gradient through the branch not taken
+    # is 0 rather than NaN: a masked class has gap 0, a zero temperature reads as 1.
+    masked = scores == -math.inf
+    gap = xp.where(masked, xp.zeros_like(scores), scores - xp.max(scores, axis=axis, keepdims=True))
+    frozen = t == 0
+    with np.errstate(over="ignore"):  # a tiny temperature makes the quotient -inf: weight 0
+        weight = xp.exp(gap / xp.where(frozen, xp.ones_like(t), t))
+    weight = xp.where(masked, xp.zeros_like(weight), weight)
+    soft = weight / xp.sum(weight, axis=axis, keepdims=True)
+    classes = xp.arange(scores.shape[axis])
+    winner = xp.expand_dims(xp.argmax(scores, axis=axis), axis=-1)
+    hard = xp.moveaxis(xp.astype(classes == winner, scores.dtype), -1, axis)
+    return xp.where(frozen, hard, soft)
+
+
+def _as_temperatures(temperature: Any, scores: Array, axis: int) -> Array:
+    """The temperature as an array of the scores' library and type, checked."""
+    xp = array_namespace(scores)
+    if is_array_api_obj(temperature) and not is_numpy_array(temperature):
+        t = xp.astype(temperature, scores.dtype)
+    elif isinstance(temperature, (int, float, np.number, np.ndarray)):
+        t = xp.asarray(temperature, dtype=scores.dtype)
+    else:
+        came = type(temperature).__name__
+        raise TypeError(f"temperature: expected a number or an array, got {came}")
+    check_broadcast(logits=scores, temperature=t)
+    if t.ndim >= -axis and t.shape[axis] != 1:
+        raise ValueError(
+            f"temperature: expected one for all classes (length 1 along axis {axis}), "
+            f"got shape {tuple(t.shape)}"
+        )
+    if is_true(xp.any(xp.isnan(t))):
+        raise ValueError("temperature: expected numbers >= 0, got NaN")
+    if is_true(xp.any(t < 0)):
+        raise ValueError(f"temperature: expected numbers >= 0, got {float(xp.min(t)):g}")
+    return t
+
+
+def gumbel_softmax(logits: Array, noise: Array, temperature: Any, *, axis: int = -1) -> Array:
+    r"""Relaxed draw: the argmax of `gumbel_max` replaced by a softmax at a temperature.
+
+    .. math:: b_i = \frac{\exp((l_i + g_i)/t)}{\sum_j \exp((l_j + g_j)/t)}
+
+    Parameters
+    ----------
+    logits : array (..., K)
+        Log-probabilities up to a constant, in nats; ``-inf`` for a class that gets weight 0.
+    noise : array, broadcasts with `logits`
+        Standard Gumbel noise.
+    temperature : float or array, broadcasts with ``logits + noise``
+        At least 0, in the unit of the logits. 0 gives the one-hot of ``gumbel_max``.
+    axis : int
+        The axis of the classes, counted on `logits`.
+
+    Returns
+    -------
+    array (..., K)
+        Non-negative, summing to 1 along `axis`; float32 in, float32 out. The gradient flows to
+        logits and temperature in JAX and PyTorch.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array of real numbers, or the two are of different libraries.
+    ValueError
+        As `gumbel_max`; also for a temperature that is negative, NaN or differs between classes.
+
+    References
+    ----------
+    .. [1] E. Jang, S. Gu and B. Poole, ICLR 2017.
+    .. [2] C. J. Maddison, A. Mnih and Y. W. Teh, ICLR 2017.
+
+    Examples
+    --------
+    >>> from gumbel_lib import gumbel_softmax, standard_gumbel
+    >>> logits, noise = np.log([0.7, 0.2, 0.1]), standard_gumbel(3, rng=1)
+    >>> gumbel_softmax(logits, noise, 1.0).round(3).tolist()
+    [0.668, 0.312, 0.02]
+    >>> gumbel_softmax(logits, noise, 0.1).round(3).tolist()
+    [1.0, 0.0, 0.0]
+    """
+    axis = check_logits(logits, axis)
+    return _temper(perturb(logits, noise, axis), temperature, axis)
+
+
+def moments(
+    logits: Floats, temperature: float, laplace: Callable[[Floats, float], Any] | None = None
+) -> tuple[Floats, Floats]:
+    r"""E b_k and E b_k^2 of the relaxed sample, for checked logits (..., K).
+
+    With w_k = exp((l_k + g_k)/t) and S their sum, 1/S = \int_0^\infty e^{-sS} ds turns the
+    K-dimensional mean into one integral over s of products of one-dimensional means:
+
+    E b_k   = \int   E[w_k   e^{-s w_k}] \prod_{j \ne k} E[e^{-s w_j}] ds
+    E b_k^2 = \int s E[w_k^2 e^{-s w_k}] \prod_{j \ne k} E[e^{-s w_j}] ds
+
+    Both are taken over V = t log s by the trapezoid rule, which converges exponentially here.
+    `laplace` may stand in for the function of that name below, say a table of it.
+    """
+    t = temperature
+    if logits.ndim > 1:
+        pairs = [moments(row, t, laplace) for row in logits.reshape(-1, logits.shape[-1])]
+        first, second = (np.stack(part).reshape(logits.shape) for part in zip(*pairs, strict=True))
+        return first, second
+    present = np.isfinite(logits)
+    if t == 0:
+        limit = special.softmax(logits)
+        return limit, limit
+    if not math.isfinite(t):
+        limit = present / present.sum()
+        return limit, limit**2
+    step = 0.2 * max(1.0, t)
+    grid = np.arange(-40 * max(1.0, t), 4 * t + 6, step)
+    x = grid[:, None] + logits[present] - logits.max()
+    kept, *own = np.moveaxis((laplace or transforms)(x, t), -1, 0)
+    log_kept = np.log(np.maximum(kept, 1e-300))
+    others = np.exp(log_kept.sum(axis=-1, keepdims=True) - log_kept)
+    first, second = np.zeros_like(logits), np.zeros_like(logits)
+    first[present], second[present] = (step * (part * others).sum(axis=0) for part in own)
+    return first, second
+
+
+def transforms(x: Floats, t: float) -> Floats:
+    """E[e^-h], E[h e^-h] / t and E[h^2 e^-h] / t, stacked last, with h = exp((x + g)/t)."""
+    step = 0.2
+    if t > 1:
+        g = np.arange(-4.5, 40, step)
+        weight = step * np.exp(-g - np.exp(-g))
+        h = np.exp((x[..., None] + g) / t)
+        decay = np.exp(-h)
+        return np.stack(
+            [decay @ weight, (h * decay) @ weight / t, (h * h * decay) @ weight / t], axis=-1
+        )
+    # For t <= 1 the mean is taken over y = log h given x: integration by parts moves the
+    # derivatives from the steep e^-h to the Gumbel's CDF, which stays smooth as t falls.
+    y = np.arange(-40, 4.5, step)
+    weight = step * np.exp(y - np.exp(y))
+    upper = np.exp(np.minimum(x[..., None] - t * y, 50.0))
+    cdf = np.exp(-upper)
+    pdf = cdf * upper
+    return np.stack(
+        [cdf @ weight, pdf @ weight, (pdf * (1 + t * (upper - 1))) @ weight], axis=-1
+    )
+
+
+def relaxed_mean(logits: ArrayLike, temperature: float) -> Floats:
+    r"""Mean of the relaxed sample, E b, exactly rather than by simulation.
+
+    .. math:: E\,b_k = \int_0^\infty E[w_k e^{-s w_k}] \prod_{j \ne k} E[e^{-s w_j}]\,ds,
+              \qquad w_k = e^{(l_k + g_k)/t}
+
+    Parameters
+    ----------
+    logits : array_like (..., K)
+        Finite or ``-inf``.
+    temperature : float
+        At least 0; at 0 the mean is softmax(logits).
+
+    Returns
+    -------
+    numpy.ndarray (..., K)
+        The mean, to 1e-8; it sums to 1. Only by symmetry, or as the temperature goes to 0, is
+        it softmax(logits).
+
+    Raises
+    ------
+    TypeError, ValueError
+        For logits that `gumbel_max` refuses or a temperature that is negative or NaN.
+
+    Notes
+    -----
+    From 1/S = int exp(-s S) ds, S the sum of the weights: the relaxed classes become
+    independent given s.
+
+    Examples
+    --------
+    >>> relaxed_mean(np.log([0.8, 0.2]), 1.0).round(4).tolist()
+    [0.7171, 0.2829]
+    """
+    t = check_temperature(temperature, zero=True)
+    return moments(as_logits(logits), t)[0]
+
+
+def relaxed_variance(logits: ArrayLike, temperature: float) -> Floats:
+    r"""Variance of each entry of the relaxed sample, exactly.
+
+    .. math:: \mathrm{Var}\,b_k = E\,b_k^2 - (E\,b_k)^2, \qquad
+              E\,b_k^2 = \int_0^\infty s\,E[w_k^2 e^{-s w_k}]
+              \prod_{j \ne k} E[e^{-s w_j}]\,ds
+
+    Parameters, errors and accuracy are those of `relaxed_mean`; the sum over k is the trace of
+    the covariance.
+
+    Examples
+    --------
+    >>> relaxed_variance(np.log([0.8, 0.2]), 0.0).round(4).tolist()
+    [0.16, 0.16]
+    """
+    mean, square = moments(as_logits(logits), check_temperature(temperature, zero=True))
+    return square - mean**2
+
+
+def concrete_logpdf(sample: ArrayLike, logits: ArrayLike, temperature: float) -> Floats:
+    r"""Log-density of the Gumbel-softmax (Concrete) law on the simplex.
+
+    .. math:: \log p(b) = \log (K-1)! + (K-1)\log t + \sum_k z_k - \sum_k \log b_k
+              - K \log \sum_k e^{z_k}, \qquad z_k = l_k - t \log b_k
+
+    with respect to Lebesgue measure on the first K - 1 entries.
+
+    Parameters
+    ----------
+    sample : array_like (..., K)
+        Points of the simplex. An entry that has underflowed to 0 reads as the smallest positive
+        number of its type, so that the result stays finite at low temperatures.
+    logits : array_like (..., K)
+        Finite.
+    temperature : float
+        Positive.
+
+    Returns
+    -------
+    numpy.ndarray (...)
+        Log-densities in nats.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For entries that are negative or do not sum to 1, logits that are not finite, a
+        temperature that is not positive, or shapes that do not broadcast.
+
+    References
+    ----------
+    .. [1] C. J. Maddison, A. Mnih and Y. W. Teh, ICLR 2017, equation 10.
+
+    Examples
+    --------
+    At K = 2, equal logits and temperature 1 the law of the first entry is uniform.
+
+    >>> float(concrete_logpdf([0.3, 0.7], [0.0, 0.0], 1.0).round(12)) + 0.0
+    0.0
+    """
+    t = check_temperature(temperature)
+    if not math.isfinite(t):
+        raise ValueError(f"temperature: expected a finite number > 0, got {t}")
+    b, values = as_floats(sample, "sample"), as_logits(logits)
+    if not np.all(np.isfinite(values)):
+        raise ValueError("logits: expected finite numbers, got -inf")
+    check_broadcast(sample=b, logits=values)
+    if b.shape[-1] != values.shape[-1]:
+        raise ValueError(f"sample: expected {values.shape[-1]} classes, got {b.shape[-1]}")
+    tolerance = 1e-4 if b.dtype.itemsize < 8 else 1e-8
+    if not (np.all(b >= 0) and np.all(np.abs(b.sum(axis=-1) - 1) < tolerance)):
+        raise ValueError("sample: expected entries >= 0 that sum to 1 along the last axis")
+    log_b = np.log(np.maximum(b, np.finfo(b.dtype).smallest_subnormal), dtype=np.float64)
+    num_classes = b.shape[-1]
+    z = values - t * log_b
+    return np.asarray(
+        special.gammaln(num_classes)
+        + (num_classes - 1) * math.log(t)
+        + (z - log_b).sum(axis=-1)
+        - num_classes * special.logsumexp(z, axis=-1)
+    )
+
+
+def exponential_schedule(start: float, end: float, num_steps: int) -> Floats:
+    r"""Temperatures that fall by the same factor at each step.
+
+    .. math:: t_s = \mathrm{start}\,(\mathrm{end}/\mathrm{start})^{s/(n-1)},
+              \qquad s = 0, \dots, n - 1
+
+    Parameters
+    ----------
+    start, end : float
+        First and last temperature, both positive.
+    num_steps : int
+        n, at least 1; a single step has the temperature `start`.
+
+    Returns
+    -------
+    numpy.ndarray (num_steps,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a temperature is not a positive finite number or `num_steps` no positive integer.
+
+    Examples
+    --------
+    >>> exponential_schedule(2.0, 0.5, 3).tolist()
+    [2.0, 1.0, 0.5]
+    """
+    for name, value in (("start", start), ("end", end)):
+        number = check_number(value, name)
+        if not (number > 0 and math.isfinite(number)):
+            raise ValueError(f"{name}: expected a finite temperature > 0, got {number}")
+    return np.geomspace(start, end, check_count(num_steps, "num_steps"))

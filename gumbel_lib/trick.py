@@ -1,0 +1,176 @@
+"""The trick, ``argmax(logits + noise)``, and the exact laws behind its proof."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace
+from numpy.typing import ArrayLike, NDArray
+from scipy import integrate, stats
+
+from ._checks import (
+    Array,
+    as_logits,
+    check_broadcast,
+    check_finite,
+    check_logits,
+    namespace,
+)
+from .maxima import Law
+
+
+def perturb(logits: Array, noise: Array, axis: int) -> Array:
+    """``logits + noise``, both checked, in the wider of their types; `axis` is negative."""
+    xp = namespace(logits=logits, noise=noise)
+    check_finite(xp, noise, "noise")
+    check_broadcast(logits=logits, noise=noise)
+    if not xp.isdtype(noise.dtype, "real floating"):
+        raise TypeError(f"noise: expected floating-point numbers, got dtype {noise.dtype}")
+    if noise.ndim < -axis or noise.shape[axis] != logits.shape[axis]:
+        raise ValueError(
+            f"noise: expected a value for each of the {logits.shape[axis]} classes along axis "
+            f"{axis}, got shape {tuple(noise.shape)}"
+        )
+    if not xp.isdtype(logits.dtype, "real floating"):
+        logits = xp.astype(logits, noise.dtype)
+    return logits + noise
+
+
+def gumbel_max(logits: Array, noise: Array, *, axis: int = -1) -> Array:
+    r"""Index of the largest perturbed logit: an exact draw from softmax(logits).
+
+    .. math:: k = \operatorname{argmax}_i\,(l_i + g_i), \qquad
+              P(k) = \frac{e^{l_k}}{\sum_j e^{l_j}}
+
+    when the noise :math:`g_i` is independent standard Gumbel.
+
+    Parameters
+    ----------
+    logits : array (..., K)
+        Log-probabilities up to a constant, in nats; ``-inf`` for a class that is never drawn.
+    noise : array, broadcasts with `logits`
+        Standard Gumbel noise; leading axes give further draws.
+    axis : int
+        The axis of the classes, counted on `logits`; noise may lead with further axes.
+
+    Returns
+    -------
+    array of int
+        The indices, of the broadcast shape without `axis`, from the arrays' own library.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array of real numbers, or the two are of different libraries.
+    ValueError
+        If a logit is NaN or +inf, a row is all ``-inf``, K is 0, the noise is not finite, or
+        the shapes do not broadcast.
+
+    References
+    ----------
+    .. [1] R. D. Luce, *Individual Choice Behavior*, 1959, quoting E. Holman and A. Marley;
+       J. I. Yellott, J. Math. Psych. 15, 1977.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gumbel_lib import gumbel_max, standard_gumbel
+    >>> logits = np.log([0.7, 0.2, 0.1])
+    >>> draws = gumbel_max(logits, standard_gumbel((10_000, 3), rng=0))
+    >>> np.bincount(draws).tolist()
+    [7020, 1997, 983]
+    """
+    axis = check_logits(logits, axis)
+    perturbed = perturb(logits, noise, axis)
+    return array_namespace(perturbed).argmax(perturbed, axis=axis)
+
+
+def log_sum_exp(logits: Array, *, axis: int = -1) -> Array:
+    r"""Location of the maximum of Gumbels located at the logits.
+
+    .. math:: \log \sum_i e^{l_i} = m + \log \sum_i e^{l_i - m}, \qquad m = \max_i l_i
+
+    Parameters
+    ----------
+    logits : array (..., K)
+        Locations of K independent Gumbels of scale 1; ``-inf`` allowed.
+    axis : int
+        The axis of the classes.
+
+    Returns
+    -------
+    array (...)
+        The location, in the logits' type.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For logits that `gumbel_max` refuses.
+
+    Examples
+    --------
+    >>> float(log_sum_exp(np.log(np.array([0.7, 0.2, 0.1]))).round(12)) + 0.0
+    0.0
+    """
+    axis = check_logits(logits, axis)
+    xp = array_namespace(logits)
+    top = xp.max(logits, axis=axis, keepdims=True)
+    total = xp.sum(xp.exp(logits - top), axis=axis)
+    return xp.squeeze(top, axis=axis) + xp.log(total)
+
+
+def argmax_probabilities(
+    logits: ArrayLike, noise: Any = stats.gumbel_r
+) -> NDArray[np.float64]:
+    r"""P(argmax = k) when independent noise of any continuous law is added to the logits.
+
+    .. math:: P(k) = \int f(x)\prod_{j \ne k} F(x + l_k - l_j)\,dx
+                   = \int_0^1 \prod_{j \ne k} F\bigl(F^{-1}(u) + l_k - l_j\bigr)\,du
+
+    Parameters
+    ----------
+    logits : array_like (..., K)
+        Finite or ``-inf``.
+    noise : distribution
+        A continuous law of `scipy.stats`, old style or new: its ``cdf`` F and quantile function.
+
+    Returns
+    -------
+    numpy.ndarray (..., K)
+        Probabilities to 1e-9; for the standard Gumbel they are softmax(logits).
+
+    Raises
+    ------
+    TypeError
+        If `noise` has no ``cdf`` and quantile function.
+    ValueError
+        For logits that `gumbel_max` refuses, or when the quadrature does not converge.
+
+    Examples
+    --------
+    >>> argmax_probabilities(np.log([0.7, 0.2, 0.1])).round(6).tolist()
+    [0.7, 0.2, 0.1]
+    >>> argmax_probabilities(np.log([0.7, 0.2, 0.1]), stats.norm).round(3).tolist()
+    [0.752, 0.174, 0.074]
+    """
+    law = Law(noise, "noise")
+    values = as_logits(logits)
+    present = np.isfinite(values)
+    # Differences l_k - l_j; a masked rival never wins, whatever its distance.
+    with np.errstate(invalid="ignore"):
+        ahead = np.where(present[..., None, :], values[..., :, None] - values[..., None, :], np.inf)
+    others = ~np.eye(values.shape[-1], dtype=bool)
+
+    def integrand(u: float) -> NDArray[np.float64]:
+        won = np.where(others, law.cdf(law.quantile(np.float64(u)) + ahead), 1.0)
+        product: NDArray[np.float64] = np.prod(won, axis=-1)
+        return np.where(present, product, 0.0)
+
+    probabilities, error = integrate.quad_vec(
+        integrand, 0.0, 1.0, epsabs=1e-12, epsrel=0.0, norm="max", limit=20_000
+    )
+    if not error < 1e-9:
+        raise ValueError(f"noise: expected a law whose integral converges, got error {error:.1e}")
+    result: NDArray[np.float64] = probabilities
+    return result
