@@ -16,6 +16,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+from scipy import stats
+
 METHODS = ("symbolic", "quadrature", "complex step", "Monte Carlo", "exact arithmetic", "autodiff")
 
 
@@ -155,6 +160,27 @@ def all_claims() -> dict[str, Claim]:
 CHAPTERS = (
     "gumbel_max",
 )
+
+
+def symbolic_gap(expression: Any, points: Mapping[Any, list[float]]) -> float:
+    """0 if a SymPy expression simplifies to 0, else its largest value over the points."""
+    if sympy.simplify(expression) == 0:
+        return 0.0
+    values = np.meshgrid(*points.values())
+    return float(np.max(np.abs(sympy.lambdify(list(points), expression)(*values))))
+
+
+def chi_square_power(probs: NDArray[np.float64], draws: int, error: float) -> str:
+    """What a chi-square test at level 1e-4 sees: the chance to catch an error in one class."""
+    other = probs * (1 - error / (1 - probs[0]))
+    other[0] = probs[0] + error
+    noncentrality = draws * ((other - probs) ** 2 / probs).sum()
+    df = probs.size - 1
+    power = stats.ncx2.sf(stats.chi2.isf(1e-4, df), df, noncentrality)
+    return (
+        f"chi-square of {draws:,} draws, false alarm 1e-4; an error of {error:g} in the first "
+        f"class is caught with probability {power:.3g}"
+    )
 
 
 def verify(*labels: str) -> Verdicts:
