@@ -195,7 +195,9 @@ def sup_distance(parent: Any, n: int) -> float:
     inner = (height[1:-1] >= height[:-2]) & (height[1:-1] >= height[2:])
     for i in 1 + np.flatnonzero(inner & (height[1:-1] > 0.5 * best)):
         found = optimize.minimize_scalar(
-            lambda x: -gap(x), bounds=(grid[i - 1], grid[i + 1]), method="bounded",
+            lambda x: -gap(x),
+            bounds=(grid[i - 1], grid[i + 1]),
+            method="bounded",
             options={"xatol": 1e-9 * scale},
         )
         best = max(best, -float(found.fun))

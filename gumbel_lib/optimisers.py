@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize
+from scipy import optimize, stats
 
 from ._checks import Rng, as_floats, as_generator, check_count, check_number
 
@@ -242,7 +243,8 @@ def bayesian_optimisation(
     >>> bool(y.min() < 1e-2)
     True
     """
-    from scipy import stats
+    # Imported here, since only this function needs scikit-learn, which is slow to load.
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
@@ -258,7 +260,11 @@ def bayesian_optimisation(
     kernel = ConstantKernel(1.0, (1e-2, 1e3)) * RBF(width / 10, (width / 100, width))
     for _ in range(num_evaluations - num_initial):
         model = GaussianProcessRegressor(kernel, alpha=1e-8, normalize_y=True)
-        mean, sd = model.fit(x[:, None], y).predict(grid[:, None], return_std=True)
+        with warnings.catch_warnings():
+            # A length scale at the end of its range is fine: the range is the prior.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(x[:, None], y)
+        mean, sd = model.predict(grid[:, None], return_std=True)
         sd = np.maximum(sd, 1e-12)
         z = (y.min() - mean) / sd
         gain = (y.min() - mean) * stats.norm.cdf(z) + sd * stats.norm.pdf(z)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import ArrayLike, NDArray
-from scipy import integrate, stats
+from scipy import integrate, special, stats
 
 from ._checks import (
     Array,
@@ -79,7 +79,7 @@ def gumbel_max(logits: Array, noise: Array, *, axis: int = -1) -> Array:
     >>> logits = np.log([0.7, 0.2, 0.1])
     >>> draws = gumbel_max(logits, standard_gumbel((10_000, 3), rng=0))
     >>> np.bincount(draws).tolist()
-    [7020, 1997, 983]
+    [7017, 1969, 1014]
     """
     axis = check_logits(logits, axis)
     perturbed = perturb(logits, noise, axis)
@@ -120,13 +120,12 @@ def log_sum_exp(logits: Array, *, axis: int = -1) -> Array:
     return xp.squeeze(top, axis=axis) + xp.log(total)
 
 
-def argmax_probabilities(
-    logits: ArrayLike, noise: Any = stats.gumbel_r
-) -> NDArray[np.float64]:
+def argmax_probabilities(logits: ArrayLike, noise: Any = stats.gumbel_r) -> NDArray[np.float64]:
     r"""P(argmax = k) when independent noise of any continuous law is added to the logits.
 
     .. math:: P(k) = \int f(x)\prod_{j \ne k} F(x + l_k - l_j)\,dx
-                   = \int_0^1 \prod_{j \ne k} F\bigl(F^{-1}(u) + l_k - l_j\bigr)\,du
+                   = \int_0^1 \prod_{j \ne k} F\bigl(F^{-1}(u) + l_k - l_j\bigr)\,du,
+              \qquad u = \frac{1}{1 + e^{-v}}
 
     Parameters
     ----------
@@ -152,7 +151,7 @@ def argmax_probabilities(
     >>> argmax_probabilities(np.log([0.7, 0.2, 0.1])).round(6).tolist()
     [0.7, 0.2, 0.1]
     >>> argmax_probabilities(np.log([0.7, 0.2, 0.1]), stats.norm).round(3).tolist()
-    [0.752, 0.174, 0.074]
+    [0.771, 0.171, 0.058]
     """
     law = Law(noise, "noise")
     values = as_logits(logits)
@@ -162,13 +161,23 @@ def argmax_probabilities(
         ahead = np.where(present[..., None, :], values[..., :, None] - values[..., None, :], np.inf)
     others = ~np.eye(values.shape[-1], dtype=bool)
 
-    def integrand(u: float) -> NDArray[np.float64]:
-        won = np.where(others, law.cdf(law.quantile(np.float64(u)) + ahead), 1.0)
-        product: NDArray[np.float64] = np.prod(won, axis=-1)
+    def integrand(v: float) -> NDArray[np.float64]:
+        below, above = special.expit(v), special.expit(-v)
+        x = law.quantile(below) if v < 0 else law.upper_quantile(above)
+        won = np.where(others, law.cdf(x + ahead), 1.0)
+        product: NDArray[np.float64] = np.prod(won, axis=-1) * below * above
         return np.where(present, product, 0.0)
 
+    # Over v = logit(u) both tails of u have room: a class of probability p wins at v near -log p.
     probabilities, error = integrate.quad_vec(
-        integrand, 0.0, 1.0, epsabs=1e-12, epsrel=0.0, norm="max", limit=20_000
+        integrand,
+        -45,
+        45,
+        epsabs=1e-12,
+        epsrel=0,
+        norm="max",
+        limit=20_000,
+        points=range(-40, 41, 5),
     )
     if not error < 1e-9:
         raise ValueError(f"noise: expected a law whose integral converges, got error {error:.1e}")

@@ -41,6 +41,7 @@ def show(figure: Figure, description: str) -> None:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", svg)
+    svg = svg.replace("'DejaVu Sans'", "'DejaVu Sans', sans-serif")
     label = html.escape(description, quote=True)
     svg = svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
     display({"image/svg+xml": svg, "text/plain": description}, raw=True)

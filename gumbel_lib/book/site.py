@@ -22,7 +22,9 @@ class InlineFigureRenderer(NbElementRenderer):  # type: ignore[misc]
             images: list[nodes.Element] = super().render_image(data)
             return images
         svg = themed(data.string, f"figure-{data.cell_index}-{data.output_index}")
-        return [nodes.raw(text=f'<div class="inline-figure" tabindex="0">{svg}</div>', format="html")]
+        return [
+            nodes.raw(text=f'<div class="inline-figure" tabindex="0">{svg}</div>', format="html")
+        ]
 
 
 def themed(svg: str, prefix: str) -> str:
@@ -35,7 +37,7 @@ def themed(svg: str, prefix: str) -> str:
     svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}-", svg)
     for role, (light, _) in PALETTE.items():
         svg = svg.replace(light, f"var(--figure-{role})")
-    return re.sub(r"'DejaVu Sans'.*?sans-serif", "var(--pst-font-family-base)", svg)
+    return svg.replace("'DejaVu Sans', sans-serif", "var(--pst-font-family-base)")
 
 
 def palette_css() -> str:

@@ -41,7 +41,9 @@ def _record(verdict: Verdict) -> dict[str, object]:
         "control": claim.control,
         "holds": verdict.holds,
         # JSON has no infinity and no NaN.
-        **{name: value if math.isfinite(value) else repr(value) for name, value in measured.items()},
+        **{
+            name: value if math.isfinite(value) else repr(value) for name, value in measured.items()
+        },
     }
 
 

@@ -78,9 +78,7 @@ def tally(counts: NDArray[np.int64], probs: Floats, z: float = 5.0) -> None:
     figure, axes = subplots(width=NARROW, height=2.6)
     position = np.arange(probs.size)
     axes.bar(position, probs, width=0.6, color=BLUE, alpha=0.25, label="softmax(logits)")
-    axes.errorbar(
-        position, probs, band, fmt="none", ecolor=INK, capsize=8, label=f"z = {z:g} band"
-    )
+    axes.errorbar(position, probs, band, fmt="none", ecolor=INK, capsize=8, label=f"z = {z:g} band")
     axes.plot(position, frequency, "o", color=ORANGE, label=f"frequency in {total:,} draws")
     axes.set_xticks(position, _names(probs.size))
     axes.set(ylabel="probability", ylim=(0, 1.2 * probs.max()))
@@ -116,5 +114,3 @@ def noise_laws(logits: Floats, probabilities: dict[str, Floats]) -> None:
         f"Probability that each of {exact.size} classes wins under {len(rows)} noise laws, "
         f"against softmax. Largest error: {text}.",
     )
-
-

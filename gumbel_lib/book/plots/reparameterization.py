@@ -1,0 +1,161 @@
+"""Figures of the chapter reparameterization."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import integrate, special
+
+from ..figures import show
+from ..schematic import Box, draw
+from ..style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SERIES, subplots
+
+Floats = NDArray[np.float64]
+STYLES = ("-", "--", ":", "-.")
+
+
+def network() -> None:
+    """The reparameterised network and how far the gradient comes back."""
+    boxes = {
+        "network": Box(0.75, 1.45, "network", "parameter"),
+        "logits": Box(2.15, 1.45, "logits", "parameter"),
+        "argmax": Box(3.65, 1.45, "argmax of\nlogits + noise", "operation", 1.25),
+        "sample": Box(5.15, 1.45, "sample", "value"),
+        "loss": Box(6.5, 1.45, "loss", "loss"),
+        "noise": Box(3.65, 0.4, "Gumbel noise", "noise", 1.25),
+    }
+    row = ("network", "logits", "argmax", "sample", "loss")
+    forward = [*itertools.pairwise(row), ("noise", "argmax")]
+    back = [("loss", "sample", True), ("sample", "argmax", True), ("argmax", "logits", False)]
+    figure, axes = draw(boxes, forward, back, height=1.95)
+    axes.text(4.45, 0.4, "holds no parameter:\nno gradient is owed to it", va="center", fontsize=9)
+    axes.text(0.22, 0.4, "dashed: gradient,\nstopped at the cross", va="center", fontsize=9)
+    passed = [f"{name} to {other}" for name, other, passes in back if passes]
+    stopped = [f"{name} to {other}" for name, other, passes in back if not passes]
+    show(
+        figure,
+        f"Schematic. Forward: {', '.join(row)}; Gumbel noise enters at the argmax from below. "
+        f"The gradient passes back from {' and from '.join(passed)}, and is crossed out from "
+        f"{', '.join(stopped)}.",
+    )
+
+
+def frozen_normal(noise: Floats) -> None:
+    """Samples x = m + s e of frozen noise, as m and as s moves."""
+    figure, axes = subplots(1, 2, height=2.8, sharey=True)
+    m, s = np.linspace(-1, 1, 2), np.linspace(0, 2, 2)
+    for e in noise:
+        axes[0].plot(m, m + e, color=BLUE, linewidth=1.4)
+        axes[1].plot(s, s * e, color=ORANGE, linewidth=1.4)
+    axes[0].set(xlabel="location m (scale 1)", ylabel="sample x = m + s e", title="slope 1")
+    axes[1].set(xlabel="scale s (location 0)", title="slope e")
+    show(
+        figure,
+        f"Two panels of {noise.size} samples with frozen Normal noise. As the location rises all "
+        f"lines rise with slope 1; as the scale rises each line has its own slope, its noise, "
+        f"from {noise.min():.2f} to {noise.max():.2f}.",
+    )
+
+
+def winners_maximum(logits: Floats, laws: dict[str, Any]) -> None:
+    """Density of the maximum, given each winner, for each noise law."""
+    x = np.linspace(logits.max() - 2.5, logits.max() + 6, 150)
+    figure, axes = subplots(1, len(laws), height=2.9, sharey=True)
+    text = []
+    for ax, (name, law) in zip(axes, laws.items(), strict=True):
+        means = []
+        for k, logit in enumerate(logits):
+            rivals = np.delete(logits, k)
+            joint = law.pdf(x - logit) * np.prod(law.cdf(x[:, None] - rivals), axis=1)
+            total = integrate.simpson(joint, x=x)
+            width = (5.5, 3.0, 2.2)[k % 3]
+            color, line = (SERIES[k], STYLES[k])
+            ax.plot(x, joint / total, line, color=color, linewidth=width, label=f"class {k} won")
+            means.append(integrate.simpson(x * joint, x=x) / total)
+        ax.set(title=f"{name} noise", xlabel="maximum", xlim=(x[0], x[-1]))
+        text.append(
+            f"{name} noise, mean given each winner " + ", ".join(f"{mean:.2f}" for mean in means)
+        )
+    axes[0].set_ylabel("density given the winner")
+    axes[-1].legend(loc="upper right")
+    show(
+        figure,
+        f"Density of the largest perturbed logit given which of {logits.size} classes won. "
+        + "; ".join(text)
+        + ". Only for the Gumbel are the curves one.",
+    )
+
+
+def one_logit_moves(logits: Floats, few: Floats, many: Floats, k: int = 0) -> None:
+    """One-hots of single frozen draws, and their mean, as logit `k` moves."""
+    low, high = -4.0, 5.0
+    grid = np.linspace(low, high, 120)
+    rivals = np.delete(logits, k)
+
+    def thresholds(noise: Floats) -> Floats:
+        # Class k wins once its logit passes the best rival less its own noise.
+        jumps: Floats = (rivals + np.delete(noise, k, axis=1)).max(axis=1) - noise[:, k]
+        return jumps
+
+    figure, axes = subplots(1, 2, height=3.1, width_ratios=(1, 1.25))
+    jumps = thresholds(few)
+    for row, jump in enumerate(jumps):
+        base, color = -row * 1.35, SERIES[row % len(SERIES)]
+        axes[0].plot([low, jump, jump, high], [base, base, base + 1, base + 1], color=color)
+    axes[0].set_yticks([0.5 - 1.35 * row for row in range(jumps.size)])
+    axes[0].set_yticklabels([f"draw {row}" for row in range(jumps.size)])
+    axes[0].tick_params(axis="y", length=0)
+    axes[0].grid(visible=False)
+    axes[0].set(title="single draws: 0 or 1", xlabel=f"logit of class {k}", xlim=(low, high))
+
+    curve = special.expit(grid - special.logsumexp(rivals))
+    for noise, color, width in ((few, MUTED, 1.2), (many, ORANGE, 1.6)):
+        at = np.sort(thresholds(noise))
+        share = np.arange(1, at.size + 1) / at.size
+        axes[1].step(
+            np.concatenate([[low], at, [high]]),
+            np.concatenate([[0], share, [1]]),
+            where="post",
+            color=color,
+            linewidth=width,
+            label=f"mean of {at.size} draws",
+        )
+    axes[1].plot(grid, curve, "--", color=INK, linewidth=1.6, label="softmax, exact")
+    axes[1].set(title="their mean", xlabel=f"logit of class {k}", xlim=(low, high))
+    axes[1].set_ylabel(f"share of draws won by class {k}")
+    axes[1].legend(loc="upper left", fontsize=8.5)
+    at = np.sort(thresholds(many))
+    exact = special.expit(at - special.logsumexp(rivals))
+    rank = np.arange(at.size + 1) / at.size
+    worst = float(max(np.abs(exact - rank[1:]).max(), np.abs(exact - rank[:-1]).max()))
+    show(
+        figure,
+        f"Left: for {jumps.size} frozen draws, the one-hot of class {k} steps from 0 to 1 as its "
+        f"logit rises, at {', '.join(f'{jump:.2f}' for jump in jumps)}. Right: the mean of these "
+        f"steps, of {many.shape[0]} draws, and the exact softmax curve; the mean of "
+        f"{many.shape[0]} stays within {worst:.3f} of it.",
+    )
+
+
+def estimates(common: Floats, independent: Floats, exact: float, num_draws: int) -> None:
+    """Repeated estimates of a difference with common and with independent noise."""
+    figure, axes = subplots(height=2.3)
+    rows = ((1, "common noise", common, GREEN, "o"), (0, "independent", independent, PURPLE, "D"))
+    for row, _, values, color, marker in rows:
+        # Spread by rank, not at random, so that equal values lie beside each other.
+        height = row + 0.5 * (np.arange(values.size) * 0.618 % 1 - 0.5)
+        axes.plot(values, height, marker, color=color, markersize=3.5, linestyle="none")
+    axes.axvline(exact, color=INK, linestyle="--", linewidth=1.4)
+    axes.set_yticks([1, 0], [rows[0][1], rows[1][1]])
+    axes.grid(axis="y", visible=False)
+    axes.set(xlabel="estimate of the difference (dashed: exact)", ylim=(-0.5, 1.5))
+    spread = [float(values.std(ddof=1)) for values in (common, independent)]
+    show(
+        figure,
+        f"{common.size} estimates of a difference of {exact:.3f}, each from {num_draws} pairs of "
+        f"draws. Standard deviation {spread[0]:.4f} with common noise and {spread[1]:.4f} with "
+        f"independent noise.",
+    )

@@ -1,0 +1,239 @@
+"""Figures of the chapter why_differentiability."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..figures import show
+from ..schematic import Box, draw
+from ..style import BLUE, GREEN, INK, MUTED, NARROW, ORANGE, PURPLE, SERIES, subplots
+
+Floats = NDArray[np.float64]
+Function = Callable[[Any], Any]
+
+LOW, HIGH = -3.0, 3.0
+
+
+def _curve(axes: Any, function: Function) -> None:
+    x = np.linspace(LOW, HIGH, 241)
+    axes.plot(x, function(x), color=BLUE, label="the function")
+    axes.set(xlabel="x", xlim=(LOW - 0.15, HIGH + 0.15))
+
+
+def slope_and_probes(function: Function, slope: Function, point: float, offsets: Floats) -> None:
+    """The curve, its tangent at A, and probes of the neighbourhood."""
+    figure, axes = subplots(height=3.3)
+    _curve(axes, function)
+    value, steep = float(function(point)), float(slope(point))
+    reach = np.array([-1.1, 1.1])
+    axes.plot(point + reach, value + steep * reach, "--", color=INK, label="its slope at A")
+    probes = point + offsets
+    axes.plot(
+        probes, function(probes), "D", color=ORANGE, markersize=6, label="probes of the vicinity"
+    )
+    axes.plot(point, value, "o", color=INK, markersize=8)
+    axes.annotate(
+        "A", (point, value), (8, 6), textcoords="offset points", fontsize=11, fontweight="bold"
+    )
+    axes.set_ylabel("f(x)")
+    axes.legend(loc="upper center")
+    side = "right" if steep < 0 else "left"
+    show(
+        figure,
+        f"A curve with two valleys, the deeper one on the left. At the point A, x = {point:.3g}, "
+        f"the dashed tangent has slope {steep:.3g}, so the way down is to the {side}. "
+        f"{probes.size} diamonds mark probes of the curve near A, from x = {probes.min():.3g} to "
+        f"{probes.max():.3g}.",
+    )
+
+
+def evaluations(dimensions: ArrayLike, told: ArrayLike, blind: ArrayLike) -> None:
+    """Values asked for with and without the slope, against the dimension."""
+    d, few, many = (np.asarray(values, dtype=float) for values in (dimensions, told, blind))
+    figure, axes = subplots(height=3.0)
+    axes.plot(d, many, "s-", color=ORANGE, label="without the slope")
+    axes.plot(d, few, "o-", color=BLUE, label="with the slope")
+    axes.plot(d, 5 * few, ":", color=BLUE, label="with the slope, each counted five times")
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xticks(d, [f"{int(value)}" for value in d])
+    axes.minorticks_off()
+    axes.set(xlabel="dimension d", ylabel="function values asked for")
+    axes.legend(loc="upper left")
+    show(
+        figure,
+        f"Function values that BFGS asks for on its way to the minimum, against the dimension, on "
+        f"logarithmic axes. At d = {d[0]:.0f}: {few[0]:.0f} with the slope and {many[0]:.0f} "
+        f"without. At d = {d[-1]:.0f}: {few[-1]:.0f} with and {many[-1]:.0f} without, "
+        f"{many[-1] / few[-1]:.3g} times as many.",
+    )
+
+
+def two_searches(function: Function, path: Floats, tried: Floats, num_initial: int) -> None:
+    """What Adam and Bayesian optimisation tried on one curve."""
+    figure, (left, right) = subplots(1, 2, height=3.2, sharey=True)
+    for axes in (left, right):
+        _curve(axes, function)
+    left.plot(path, function(path), "o", color=ORANGE, markersize=5, markerfacecolor="none")
+    left.plot(path[0], function(path[0]), "o", color=INK, markersize=8)
+    left.plot(path[-1], function(path[-1]), "*", color=PURPLE, markersize=14)
+    left.annotate(
+        "start A", (path[0], function(path[0])), (0, 10), textcoords="offset points", ha="center"
+    )
+    left.set(title="Adam, from A", ylabel="f(x)")
+    values = function(tried)
+    right.plot(
+        tried[:num_initial], values[:num_initial], "D", color=INK, markersize=6, label="at random"
+    )
+    right.plot(
+        tried[num_initial:],
+        values[num_initial:],
+        "o",
+        color=ORANGE,
+        markersize=6,
+        markerfacecolor="none",
+        label="chosen by the model",
+    )
+    best = int(np.argmin(values))
+    right.plot(tried[best], values[best], "*", color=PURPLE, markersize=14, label="best or last")
+    right.set_title("Bayesian optimisation")
+    right.legend(loc="upper center")
+    show(
+        figure,
+        f"Two panels over one curve with two valleys. Left: {path.size - 1} steps of Adam start "
+        f"at A, x = {path[0]:.3g}, and stop at x = {path[-1]:.3g} with value "
+        f"{function(path[-1]):.3g}. Right: Bayesian optimisation tries {tried.size} points all "
+        f"over the interval, {num_initial} of them at random, and its best is x = "
+        f"{tried[best]:.2g} with value {values[best]:.3g}.",
+    )
+
+
+def kink(slopes: ArrayLike) -> None:
+    """ReLU with lines through its kink that stay below it."""
+    figure, axes = subplots(width=NARROW, height=2.7)
+    x = np.array([-2.0, 0.0, 2.0])
+    chosen = np.asarray(slopes, dtype=float)
+    lines = ("--", "-.", ":")
+    colors = (ORANGE, GREEN, PURPLE)
+    for slope, line, color in zip(chosen, lines, colors, strict=False):
+        axes.plot(x, slope * x, line, color=color, label=f"slope {slope:.3g}")
+    axes.plot(x, np.maximum(x, 0), color=BLUE, linewidth=2.6, label="ReLU")
+    axes.plot(0, 0, "o", color=INK, markersize=7)
+    axes.set(xlabel="x", ylabel="max(x, 0)", ylim=(-1.2, 2.1))
+    axes.legend(loc="upper left")
+    text = ", ".join(f"{slope:.3g}" for slope in chosen)
+    show(
+        figure,
+        f"ReLU is 0 to the left of 0 and the identity to the right, with a kink at 0. Lines "
+        f"through the kink with slopes {text} never rise above it.",
+    )
+
+
+def sampling_network() -> None:
+    """A network that ends in a sample, and how far the gradient comes back."""
+    top, row, bottom = 2.35, 1.35, 0.3
+    boxes = {
+        "input": Box(0.6, row, "input", "value"),
+        "layer": Box(2.1, row, "hidden layer", "operation"),
+        "logits": Box(3.6, row, "logits", "operation"),
+        "sample": Box(5.1, row, "sample", "operation"),
+        "loss": Box(6.6, row, "loss", "loss"),
+        "w0": Box(2.1, bottom, "weights W0", "parameter"),
+        "w1": Box(3.6, bottom, "weights W1", "parameter"),
+        "random": Box(5.1, top, "randomness", "noise"),
+    }
+    forward = [
+        ("input", "layer"),
+        ("layer", "logits"),
+        ("logits", "sample"),
+        ("sample", "loss"),
+        ("w0", "layer"),
+        ("w1", "logits"),
+        ("random", "sample"),
+    ]
+    gradient = [
+        ("loss", "sample", True),
+        ("sample", "logits", False),
+        ("logits", "layer", True),
+        ("logits", "w1", True),
+        ("layer", "w0", True),
+    ]
+    figure, _ = draw(boxes, forward, gradient, height=2.65)
+    names = [boxes[name].text for name in ("input", "layer", "logits", "sample", "loss")]
+    stopped = [(boxes[a].text, boxes[b].text) for a, b, passes in gradient if not passes]
+    text = "; ".join(f"from the {a} to the {b}" for a, b in stopped)
+    show(
+        figure,
+        f"Schematic of a network: {', '.join(names)}, joined by solid arrows from left to right; "
+        f"two sets of weights and a source of randomness feed it. Dashed arrows lead the gradient "
+        f"back from the loss to the weights. One is crossed out, the one {text}.",
+    )
+
+
+def staircase(
+    grid: Floats, stairs: Mapping[float, Floats], mean: Floats, at: float, slope: float
+) -> None:
+    """Loss of the sample for fixed random numbers, and its mean over all of them."""
+    figure, (left, right) = subplots(1, 2, height=3.0, sharey=True)
+    jumps = 0
+    for (level, losses), color, line in zip(
+        stairs.items(), SERIES[1:], ("-", "--", ":"), strict=False
+    ):
+        left.plot(grid, losses, line, color=color, drawstyle="steps-mid", label=f"u = {level:.3g}")
+        jumps += int((np.diff(losses) != 0).sum())
+    left.set(title="for one random number u", ylabel="loss")
+    right.plot(grid, mean, color=BLUE, label="mean over u")
+    reach = np.array([-1.2, 1.2])
+    here = float(np.interp(at, grid, mean))
+    right.plot(at + reach, here + slope * reach, "--", color=INK, label=f"slope {slope:.3g}")
+    right.plot(at, here, "o", color=INK, markersize=7)
+    right.set_title("on average")
+    top = float(max(losses.max() for losses in stairs.values()))
+    for axes in (left, right):
+        axes.set(xlabel="logit of class 0", ylim=(0.2, 1.35 * top))
+        axes.legend(loc="upper left", ncols=3 if axes is left else 1, columnspacing=1)
+    show(
+        figure,
+        f"Loss against the logit of class 0. Left: for {len(stairs)} fixed random numbers it is a "
+        f"staircase, flat but for {jumps} jumps in all. Right: its mean over random numbers "
+        f"climbs smoothly from {mean[0]:.2g} to {mean[-1]:.2g}, with slope {slope:.3g} at logit "
+        f"{at:.2g}.",
+    )
+
+
+def running_means(
+    runs: Mapping[str, Floats], exact: float, spreads: Mapping[str, float], z: float = 5.0
+) -> None:
+    """Running means of score-function estimates, a panel for each loss."""
+    figure, panels = subplots(1, len(runs), height=3.0, sharey=True)
+    texts = []
+    for axes, (name, estimates) in zip(panels, runs.items(), strict=True):
+        total = estimates.shape[-1]
+        count = np.unique(np.geomspace(10, total, 120).astype(int))
+        means = (np.cumsum(estimates, axis=-1) / np.arange(1, total + 1))[:, count - 1]
+        band = z * spreads[name] / np.sqrt(count)
+        axes.fill_between(count, exact - band, exact + band, color=BLUE, alpha=0.15, linewidth=0)
+        for row, color, line in zip(means, SERIES[1:], ("-", "--", "-."), strict=False):
+            axes.plot(count, row, line, color=color, linewidth=1.3)
+        axes.axhline(exact, color=INK, linewidth=1.2, linestyle=":")
+        axes.set(title=name, xscale="log", xlabel="draws")
+        texts.append(f"{name}: {band[-1]:.2g} after {total:,} draws")
+    panels[0].set(ylabel="slope in logit 0", ylim=(exact - 1.5, exact + 1.5))
+    panels[0].text(
+        0.98,
+        0.04,
+        f"shaded: z = {z:g} band",
+        transform=panels[0].transAxes,
+        ha="right",
+        color=MUTED,
+    )
+    show(
+        figure,
+        f"Running means of score-function estimates against the number of draws, {len(runs)} "
+        f"panels with three runs each, around the exact slope {exact:.3g}. Half-width of the z = "
+        f"{z:g} band, {'; '.join(texts)}.",
+    )

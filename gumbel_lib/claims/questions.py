@@ -1,0 +1,309 @@
+"""Claims of the page of questions."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+from scipy import integrate, special, stats
+
+from .. import trick
+from ..relaxation import concrete_logpdf, relaxed_mean
+from . import claim, symbolic_gap
+
+Floats = NDArray[np.float64]
+
+PROBS = np.array([0.6, 0.3, 0.1])
+LOGITS = np.log(PROBS)
+# A grid for the trapezoid rule; every integrand on it decays exponentially on both sides.
+LINE = np.linspace(-60, 60, 12_001)
+STEP = float(LINE[1] - LINE[0])
+
+
+def _jax() -> Any:
+    """JAX on the CPU in double precision."""
+    import jax
+
+    config: Any = jax.config
+    config.update("jax_platforms", "cpu")
+    config.update("jax_enable_x64", True)
+    return jax
+
+
+def _logistic_pdf(x: Floats) -> Floats:
+    density: Floats = special.expit(x) * special.expit(-x)
+    return density
+
+
+@claim(
+    "log-convex",
+    "At temperatures up to 1/(K - 1) the log-density of the relaxed sample is convex, so it has "
+    "no peak inside the simplex.",
+    method="autodiff",
+    bound=1e-9,
+    control="temperature 1 at K = 4",
+    wrong={"temperature": 1.0},
+)
+def log_convex(temperature: float = 1 / 3) -> float:
+    jax = _jax()
+    jnp = jax.numpy
+
+    def logpdf(free: Any, logits: Any) -> Any:
+        log_b = jnp.log(jnp.append(free, 1 - free.sum()))
+        z = logits - temperature * log_b
+        return (z - log_b).sum() - 4 * jax.nn.logsumexp(z)
+
+    hessians = jax.jit(jax.vmap(jax.hessian(logpdf), in_axes=(0, None)))
+    points = np.random.default_rng(0).dirichlet(np.full(4, 0.5), 500)
+    points = (points + 1e-3) / (1 + 4e-3)
+    worst = 0.0
+    for logits in (np.zeros(4), np.array([2.0, 0.0, -1.0, 0.5])):
+        eigenvalues = np.linalg.eigvalsh(np.asarray(hessians(points[:, :-1], logits)))
+        worst = max(worst, float(np.max(-eigenvalues[:, 0] / np.abs(eigenvalues).max(axis=1))))
+    return worst
+
+
+@claim(
+    "straight-through-value",
+    "hard - stop(soft) + soft has the value of hard and the gradient of soft.",
+    method="autodiff",
+    bound=1e-9,
+    control="without the stop",
+    wrong={"stopped": False},
+)
+def straight_through_value(stopped: bool = True) -> float:
+    jax = _jax()
+    jnp = jax.numpy
+    stop = jax.lax.stop_gradient if stopped else (lambda value: value)
+    noise, weights, temperature = np.array([0.4, -0.3, 1.5]), np.array([3.0, -1.0, 2.0]), 0.5
+
+    def soft(logits: Any) -> Any:
+        return jax.nn.softmax((logits + noise) / temperature)
+
+    def mixed(logits: Any) -> Any:
+        hard = jax.nn.one_hot(jnp.argmax(logits + noise), 3)
+        return hard - stop(soft(logits)) + soft(logits)
+
+    value_gap = mixed(LOGITS) - np.eye(3)[np.argmax(LOGITS + noise)]
+    gradient_gap = jax.grad(lambda logits: mixed(logits) @ weights)(LOGITS) - jax.grad(
+        lambda logits: soft(logits) @ weights
+    )(LOGITS)
+    return float(max(np.abs(value_gap).max(), np.abs(gradient_gap).max()))
+
+
+def two_class_gradients(
+    logit: float, temperature: float, target: float = 0.45
+) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation of gradient estimates of E(z - target)^2, by quadrature.
+
+    Two classes with logits (`logit`, 0); z is 1 where class 0 wins and 0 elsewhere, and the
+    gradient is taken with respect to `logit`. "exact" is the true gradient.
+
+    Examples
+    --------
+    >>> estimates = two_class_gradients(0.0, 1.0)
+    >>> round(estimates["exact"][0], 6), round(estimates["multinomial"][0], 6)
+    (0.025, 0.025)
+    """
+    p = float(special.expit(logit))
+    slope_0, slope_1 = -2 * target, 2 * (1 - target)
+    # The gap l + L in units of max(t, 1), so that neither the softmax nor the law is coarse.
+    unit = min(temperature, 1.0)
+    gap = LINE * unit
+    law = _logistic_pdf(gap - logit) * STEP * unit
+    b = special.expit(gap / temperature)
+    path = b * special.expit(-gap / temperature) / temperature
+    # At the tie, grid point 0, the two one-sided slopes are averaged.
+    hard = np.heaviside(gap, 0.5)
+
+    def spread(mean: float, square: float) -> tuple[float, float]:
+        return mean, float(np.sqrt(max(square - mean**2, 0.0)))
+
+    soft_gradient = path * (slope_0 + 2 * b)
+    hard_gradient = path * (slope_0 + 2 * hard)
+    squares = path**2 * (slope_0**2 * (1 - hard) + slope_1**2 * hard)
+    jacobian = p * (1 - p)
+    return {
+        "exact": (jacobian * (slope_0 + slope_1) / 2, 0.0),
+        "multinomial": spread(
+            jacobian * ((1 - p) * slope_0 + p * slope_1),
+            jacobian**2 * ((1 - p) * slope_0**2 + p * slope_1**2),
+        ),
+        "relaxed": spread(float(law @ soft_gradient), float(law @ soft_gradient**2)),
+        "straight-through": spread(float(law @ hard_gradient), float(law @ squares)),
+    }
+
+
+@claim(
+    "straight-through-bias",
+    "With two classes and a quadratic loss, straight-through on the relaxed sample has the exact "
+    "mean gradient as the temperature goes to 0 (taken at 1e-4).",
+    method="quadrature",
+    bound=1e-4,
+    control="straight-through on a multinomial draw",
+    wrong={"estimator": "multinomial"},
+)
+def straight_through_bias(estimator: str = "straight-through") -> float:
+    estimates = two_class_gradients(float(special.logit(0.7)), 1e-4)
+    return abs(estimates[estimator][0] - estimates["exact"][0])
+
+
+def concrete_kl(logits: Floats, prior_logits: Floats) -> float:
+    r"""KL of two Concrete laws of one temperature, whatever that temperature is.
+
+    .. math:: \sum_k d_k + K\,\Bigl(E \log \sum_k E_k e^{-d_k} - \psi(K)\Bigr),
+              \qquad d = l - l', \quad E_k \sim \mathrm{Exponential}(1)
+
+    with E log S = \int_0^\infty (e^{-s} - E e^{-sS})\,ds / s.
+
+    Examples
+    --------
+    >>> round(concrete_kl(np.log([0.6, 0.3, 0.1]), np.zeros(3)), 4)
+    0.6112
+    """
+    difference = logits - prior_logits
+    difference = difference - difference.mean()
+    s = np.exp(LINE)
+    transform = np.prod(1 / (1 + s[:, None] * np.exp(-difference)), axis=1)
+    mean_log = float((np.exp(-s) - transform).sum() * STEP)
+    return float(difference.size * (mean_log - special.digamma(difference.size)))
+
+
+@claim(
+    "concrete-kl",
+    "The KL between two Concrete laws of one temperature does not depend on that temperature.",
+    method="quadrature",
+    bound=1e-7,
+    control="the prior at temperature 1 throughout",
+    wrong={"prior_temperature": 1.0},
+)
+def concrete_kl_temperature(prior_temperature: float | None = None) -> float:
+    logits, prior = np.array([1.2, 0.0]), np.zeros(2)
+    gaps = []
+    for t in (0.5, 2.0):
+        # Over v = logit of the first entry: p(b) db = p(b) b (1 - b) dv. Logarithms underflow
+        # past 30 / t, where the law has no mass left.
+        v = LINE[np.abs(LINE) < 30] / t
+        b = np.stack([special.expit(v), special.expit(-v)], axis=-1)
+        log_q = concrete_logpdf(b, logits, t)
+        log_p = concrete_logpdf(b, prior, prior_temperature or t)
+        mass = np.exp(log_q) * b[:, 0] * b[:, 1] * STEP / t
+        gaps.append(abs(float(mass @ (log_q - log_p)) - concrete_kl(logits, prior)))
+    return max(gaps)
+
+
+def relaxed_objectives(
+    probs: Floats, likelihoods: tuple[float, float], temperature: float
+) -> dict[str, Floats]:
+    """Two objectives of a tiny autoencoder, by quadrature, at each probability of class 0.
+
+    The decoder gives an observation the likelihood ``b @ likelihoods``; the prior is uniform.
+    "concrete" subtracts the Concrete KL from the mean log-likelihood of the relaxed sample and
+    "mixed" the categorical KL; "discrete" is the categorical model's own bound.
+
+    Examples
+    --------
+    >>> values = relaxed_objectives(np.array([0.9]), (0.9, 0.1), 1.0)
+    >>> {name: round(float(value[0]), 3) for name, value in values.items()}
+    {'concrete': -0.827, 'mixed': -0.678, 'discrete': -0.693}
+    """
+    high, low = likelihoods
+    logits = special.logit(probs)
+    b = special.expit((LINE + logits[:, None]) / temperature)
+    fit = np.log(low + (high - low) * b) @ _logistic_pdf(LINE) * STEP
+    categorical = np.log(2) - special.entr(probs) - special.entr(1 - probs)
+    concrete = np.array([concrete_kl(np.array([logit, 0.0]), np.zeros(2)) for logit in logits])
+    discrete = probs * np.log(high) + (1 - probs) * np.log(low)
+    return {
+        "concrete": fit - concrete,
+        "mixed": fit - categorical,
+        "discrete": discrete - categorical,
+    }
+
+
+@claim(
+    "concrete-bound",
+    "Relaxed samples with the Concrete KL stay below the relaxed model's log-likelihood.",
+    method="quadrature",
+    bound=1e-6,
+    control="relaxed samples with the categorical KL",
+    wrong={"objective": "mixed"},
+)
+def concrete_bound(objective: str = "concrete") -> float:
+    probs = np.linspace(0.02, 0.98, 49)
+    excess = 0.0
+    for t in (0.5, 1.0, 2.0):
+        # The uniform prior is symmetric, so the relaxed model's likelihood is the mean one.
+        values = relaxed_objectives(probs, (0.9, 0.1), t)[objective]
+        excess = max(excess, float(values.max() - np.log((0.9 + 0.1) / 2)))
+    return excess
+
+
+def last_arrival(probs: Floats) -> Floats:
+    r"""P(class k arrives last) in a race of exponential times with means p.
+
+    .. math:: P(k \text{ last}) = \sum_{S \not\ni k} (-1)^{|S|} \frac{1/p_k}{1/p_k + \sum_S 1/p_j}
+
+    Examples
+    --------
+    >>> last_arrival(np.array([0.6, 0.3, 0.1])).round(3).tolist()
+    [0.624, 0.291, 0.086]
+    """
+    rates = 1 / probs
+    last = np.zeros(probs.size)
+    for k in range(probs.size):
+        others = [j for j in range(probs.size) if j != k]
+        for size in range(probs.size):
+            for group in combinations(others, size):
+                last[k] += (-1) ** size * rates[k] / (rates[k] + rates[list(group)].sum())
+    return last
+
+
+@claim(
+    "sign-error",
+    "log(-log u) in place of -log(-log u) lets each class win as often as it would arrive last "
+    "in a race with means p.",
+    method="quadrature",
+    bound=1e-9,
+    control="the right sign",
+    wrong={"noise": stats.gumbel_r},
+)
+def sign_error(noise: Any = stats.gumbel_l) -> float:
+    won = trick.argmax_probabilities(LOGITS, noise)
+    return float(np.abs(won - last_arrival(PROBS)).max())
+
+
+@claim(
+    "binary-relaxation",
+    "sigmoid((l + log u - log(1 - u))/t) has the mean of the two-class relaxed sample.",
+    method="quadrature",
+    bound=1e-7,
+    control="one Gumbel in place of the logistic noise",
+    wrong={"noise": stats.gumbel_r},
+)
+def binary_relaxation(noise: Any = stats.logistic) -> float:
+    gaps = []
+    for logit, t in ((0.8, 0.5), (-1.5, 1.0), (2.0, 2.0)):
+        integrand = lambda x: special.expit((logit + x) / t) * noise.pdf(x)  # noqa: B023, E731
+        mean = integrate.quad(integrand, -40, 40, points=[0.0, -logit], epsabs=1e-11, limit=200)[0]
+        gaps.append(abs(mean - relaxed_mean(np.array([logit, 0.0]), t)[0]))
+    return float(max(gaps))
+
+
+@claim(
+    "negative-log-exponential",
+    "Minus the logarithm of a standard exponential is standard Gumbel noise.",
+    method="symbolic",
+    bound=1e-12,
+    control="the logarithm without the minus",
+    wrong={"event": lambda x, s: (s, 0, sympy.exp(x))},
+)
+def negative_log_exponential(
+    event: Any = lambda x, s: (s, sympy.exp(-x), sympy.oo),
+) -> float:
+    x, s = sympy.symbols("x s", real=True)
+    cdf = sympy.integrate(sympy.exp(-s), event(x, s))
+    return symbolic_gap(cdf - sympy.exp(-sympy.exp(-x)), {x: [-1.0, 0.5, 2.0]})

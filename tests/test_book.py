@@ -1,0 +1,106 @@
+"""How the book shows things: legible colours, self-describing figures, clean layers."""
+
+import re
+import subprocess
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from gumbel_lib.book import figures, site, style
+
+
+def contrast(one, other):
+    """WCAG contrast ratio of two hex colours."""
+
+    def luminance(color):
+        channels = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+        linear = np.where(
+            channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
+        )
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("role", style.PALETTE)
+def test_colours_stand_out_in_both_themes(role, theme):
+    if role in ("paper", "grid"):
+        return
+    least = 4.5 if role in ("ink", "muted") else 3.0
+    assert contrast(style.PALETTE[role][theme], style.PALETTE["paper"][theme]) >= least
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    """Collects what `show` displays."""
+    bundles = []
+    monkeypatch.setattr(figures, "display", lambda bundle, raw: bundles.append(bundle))
+    return bundles
+
+
+def line(values):
+    figure, axes = style.subplots()
+    axes.plot(values)
+    return figure
+
+
+DESCRIPTION = 'A line over three points that rises from 1 to "3" <at last>.'
+
+
+def test_a_figure_is_the_same_twice_and_carries_its_description(shown):
+    for _ in range(2):
+        figures.show(line([1, 2, 3]), DESCRIPTION)
+    assert shown[0] == shown[1]
+    svg = shown[0]["image/svg+xml"]
+    assert shown[0]["text/plain"] == DESCRIPTION
+    assert 'role="img" aria-label="A line over' in svg
+    assert "&lt;at last&gt;" in svg
+    assert not re.search(r"\d\.\d{3,}", svg)
+    assert not plt.get_fignums()
+
+
+def test_a_last_bit_leaves_the_figure_and_a_change_does_not(shown):
+    for values in ([1, 2, 3], [1, 2 + 1e-12, 3], [1, 2.01, 3]):
+        figures.show(line(values), DESCRIPTION)
+    first, rounded, changed = (bundle["image/svg+xml"] for bundle in shown)
+    assert first == rounded
+    assert first != changed
+
+
+def test_a_figure_without_a_description_is_refused(shown):
+    with pytest.raises(ValueError, match="^description: expected"):
+        figures.show(line([1, 2]), "A figure.")
+
+
+def test_the_site_maps_colours_to_variables_and_keeps_identifiers_apart(shown):
+    figures.show(line([1, 2, 3]), DESCRIPTION)
+    svg = site.themed(shown[0]["image/svg+xml"], "figure-7-0")
+    for light, _ in style.PALETTE.values():
+        assert light not in svg
+    identifiers = set(re.findall(r'\bid="([^"]+)"', svg))
+    assert all(name.startswith("figure-7-0-") for name in identifiers)
+    assert {name[1:] for name in re.findall(r'href="(#[^"]+)"', svg)} <= identifiers
+    assert set(re.findall(r"url\(#([^)]+)\)", svg)) <= identifiers
+    assert "DejaVu" not in svg
+
+
+def test_the_style_sheet_has_every_role_in_both_themes():
+    css = site.palette_css()
+    for role, pair in style.PALETTE.items():
+        for color in pair:
+            assert f"--figure-{role}: {color};" in css
+
+
+def test_the_mathematics_does_not_import_the_presentation():
+    code = (
+        "import sys, gumbel_lib.die, gumbel_lib.maxima, gumbel_lib.optimisers, gumbel_lib.claims\n"
+        "gumbel_lib.claims.all_claims()\n"
+        "heavy = {'matplotlib', 'pandas', 'IPython', 'seaborn', 'gumbel_lib.book'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,99 @@
+"""Every claim holds and every control fails; the ledger says so to people and machines."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gumbel_lib import claims
+from gumbel_lib.claims.__main__ import main
+
+CLAIMS = claims.all_claims()
+
+
+@pytest.mark.parametrize("label", CLAIMS)
+def test_claim_holds_and_its_control_fails(label):
+    claims.verify(label)
+
+
+def fake(measured, control):
+    """A claim with bound 1 that measures the given values."""
+    return claims.Claim(
+        "fake", "none", "A fake.", "quadrature", 1.0,
+        lambda wrong=False: control if wrong else measured,
+        "made wrong", {"wrong": True},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("measured", "control", "holds"),
+    [
+        (0.5, 2.0, True),
+        (2.0, 2.0, False),
+        (0.5, 0.5, False),
+        (np.nan, 2.0, False),
+        (0.5, np.nan, False),
+        (1.0, 2.0, False),
+    ],
+)
+def test_verdict_needs_a_claim_that_holds_and_a_control_that_fails(
+    measured, control, holds, monkeypatch
+):
+    monkeypatch.setattr(claims, "all_claims", lambda: {"fake": fake(measured, control)})
+    if holds:
+        assert "holds  yes" in repr(claims.verify("fake"))
+    else:
+        with pytest.raises(AssertionError, match="holds  NO"):
+            claims.verify("fake")
+
+
+@pytest.mark.parametrize(
+    ("measured", "control", "code"), [(0.5, 2.0, 0), (2.0, 2.0, 1), (0.5, 0.5, 1)]
+)
+def test_ledger_exits_1_if_a_claim_fails_or_a_control_passes(
+    measured, control, code, monkeypatch, capsys
+):
+    monkeypatch.setattr(
+        "gumbel_lib.claims.__main__.all_claims", lambda: {"fake": fake(measured, control)}
+    )
+    assert main([]) == code
+    assert f"{1 - code} of 1 claims hold" in capsys.readouterr().out
+    assert main(["--json"]) == code
+    (record,) = json.loads(capsys.readouterr().out)
+    assert record["holds"] is (code == 0)
+    assert record["measured"] == measured
+
+
+def test_ledger_prints_json_where_a_measure_is_no_number(monkeypatch, capsys):
+    monkeypatch.setattr(
+        "gumbel_lib.claims.__main__.all_claims", lambda: {"fake": fake(np.nan, np.inf)}
+    )
+    assert main(["--json"]) == 1
+    assert json.loads(capsys.readouterr().out)[0]["control_measured"] == "inf"
+
+
+def test_a_claim_without_control_or_power_is_refused():
+    complete = {"method": "quadrature", "bound": 1.0, "control": "none", "wrong": {"x": 1}}
+    for broken, named in (
+        ({"wrong": {}}, "wrong"),
+        ({"method": "belief"}, "method"),
+        ({"method": "Monte Carlo"}, "power"),
+    ):
+        with pytest.raises(ValueError, match=f"^{named}: expected"):
+            claims.claim("new", "Statement.", **{**complete, **broken})
+    with pytest.raises(ValueError, match="^label: expected a new one"):
+        claims.claim("gumbel-max", "Statement.", **complete)
+    with pytest.raises(ValueError, match="^label: expected one of "):
+        claims.verify("no-such-claim")
+
+
+def test_rounding_noise_prints_as_a_bound():
+    rows = [claims.Verdict(fake(value, 2.0), value, 2.0).row() for value in (0.0, 3e-7, 0.123)]
+    assert [row["measured"] for row in rows] == ["below 1e-03", "below 1e-03", "0.12"]
+
+
+def test_html_escapes_what_a_claim_says():
+    verdict = claims.Verdict(fake(0.5, 2.0), 0.5, 2.0)
+    html = claims.Verdicts([verdict])._repr_html_()
+    assert "<script" not in html
+    assert '<th scope="col">claim</th>' in html

@@ -1,0 +1,186 @@
+"""The die: gradients against differentiation, training, the expected loss and its minimiser."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import optimize, special
+
+from gumbel_lib import die, gumbel_softmax, standard_gumbel
+from gumbel_lib.optimisers import adam
+from gumbel_lib.relaxation import relaxed_mean
+
+PROBS = np.array([0.05, 0.05, 0.10, 0.13, 0.27, 0.40])
+
+
+def complex_softmax(scores):
+    """Softmax that also takes complex scores, for the complex step."""
+    weight = np.exp(scores - scores.real.max(axis=-1, keepdims=True))
+    return weight / weight.sum(axis=-1, keepdims=True)
+
+
+def complex_step(loss, logits):
+    """Gradient of a loss by the complex step."""
+    step = 1e-30j * np.eye(logits.size)
+    return np.array([loss(logits + row).imag / 1e-30 for row in step])
+
+
+LOSSES = {
+    "sse": (die.sse_gradient, 1, lambda y, b: ((y - b[0]) ** 2).sum()),
+    "averaged": (die.averaged_sse_gradient, 4, lambda y, b: ((y - b.mean(axis=0)) ** 2).sum()),
+    "product": (die.product_gradient, 2, lambda y, b: ((b[0] - y) * (b[1] - y)).sum()),
+    "cross-entropy": (die.cross_entropy_gradient, 1, lambda y, b: -(y * np.log(b[0])).sum()),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@given(st.integers(0, 10**6), st.floats(0.2, 5))
+def test_gradient_is_the_complex_step(name, seed, temperature):
+    gradient, samples, loss = LOSSES[name]
+    rng = np.random.default_rng(seed)
+    logits, noise = rng.normal(size=6), standard_gumbel((samples, 6), rng=rng)
+    y = die.roll(PROBS, 20, rng=rng)
+    relaxed = complex_softmax((logits + noise + 0j) / temperature).real
+    got = gradient(y, relaxed if samples > 1 else relaxed[0], temperature)
+    exact = complex_step(lambda l_: loss(y, complex_softmax((l_ + noise) / temperature)), logits)
+    assert np.allclose(got, exact, rtol=1e-9, atol=1e-12)
+    assert abs(got.sum()) < 1e-10
+
+
+def test_sse_example_of_the_article():
+    y, b = np.array([2, 0, 0, 1, 0, 0]) / 3, np.array([0.1, 0.1, 0.1, 0.3, 0.2, 0.2])
+    assert die.sse(y, b) == pytest.approx(19 / 45)
+    assert die.sse(np.round(y, 2), b) == pytest.approx(0.4258)
+
+
+def test_rolls_have_the_multinomial_mean_and_variance():
+    y = die.roll(PROBS, 20, (100_000,), rng=0)
+    assert np.allclose(y.sum(axis=-1), 1)
+    variance = PROBS * (1 - PROBS) / 20
+    assert np.all(np.abs(y.mean(axis=0) - PROBS) < 5 * np.sqrt(variance / 100_000))
+    assert np.allclose(y.var(axis=0), variance, rtol=0.03)
+
+
+def test_training_by_one_step_by_hand():
+    run = die.train(PROBS, num_steps=2, replicates=3, rng=5)
+    rng = np.random.default_rng(5)
+    observed = die.roll(PROBS, 20, (2, 3), rng=rng)
+    logits = np.zeros((3, 6))
+    for step, temperature in enumerate((2.0, 0.5)):
+        assert np.allclose(run.sse[step], die.sse(PROBS, special.softmax(logits, axis=-1)))
+        relaxed = gumbel_softmax(logits, standard_gumbel((3, 6), rng=rng), temperature)
+        logits -= 0.02 * die.sse_gradient(observed[step], relaxed, temperature)
+    assert np.allclose(run.probs, special.softmax(logits, axis=-1))
+    assert run.temperatures.tolist() == [2.0, 0.5]
+
+
+def test_training_comes_near_the_reference_figures():
+    run = die.train(PROBS, replicates=200, rng=0)
+    assert run.probs.shape == (200, 6)
+    assert run.sse.shape == (1000, 200)
+    # Reference: mean 0.0083 (sd 0.0020 over 30 seeds); z = 5 on the difference of two means.
+    assert abs(run.sse[-1].mean() - 0.0083) < 5 * 0.0020 * np.sqrt(1 / 30 + 1 / 200)
+    expected = [0.089, 0.089, 0.104, 0.114, 0.203, 0.402]
+    assert np.allclose(run.probs.mean(axis=0), expected, atol=0.01)
+
+
+def test_longer_training_moves_away_and_the_repairs_do_not():
+    longer = {"num_steps": 10_000, "replicates": 10, "rng": 0}
+    plain = die.train(PROBS, **longer).sse[-1].mean()
+    assert plain == pytest.approx(0.071, abs=0.02)
+    repairs = (
+        {"num_samples": 20, "gradient": die.averaged_sse_gradient},
+        {"num_samples": 2, "gradient": die.product_gradient},
+        {"gradient": die.cross_entropy_gradient},
+    )
+    for repair in repairs:
+        assert die.train(PROBS, **longer, **repair).sse[-1].mean() < plain / 5
+
+
+def test_adam_arrives_sooner_and_then_leaves():
+    run = die.train(PROBS, replicates=20, rng=0, optimiser=adam)
+    curve = run.sse.mean(axis=1)
+    assert curve.min() < curve[0] / 4
+    assert curve.argmin() < 500
+    assert curve[-1] > 4 * curve.min()
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0])
+def test_expected_loss_by_simulation(temperature):
+    logits = np.array([0.3, -0.5, 0.0, 0.2, 1.0, 1.5])
+    parts = die.expected_loss(PROBS, logits, temperature, 20)
+    y = die.roll(PROBS, 20, (200_000,), rng=1)
+    b = gumbel_softmax(logits, standard_gumbel((200_000, 6), rng=2), temperature)
+    loss = die.sse(y, b)
+    assert abs(loss.mean() - sum(parts)) < 5 * loss.std() / np.sqrt(200_000)
+    assert parts.bias == pytest.approx(die.sse(PROBS, relaxed_mean(logits, temperature)))
+
+
+@pytest.mark.parametrize(
+    ("temperature", "largest", "error"), [(0.5, 0.66, 0.090), (1.0, 0.60, 0.051)]
+)
+def test_minimiser_near_the_reference_figures(temperature, largest, error):
+    q = die.expected_loss_minimiser(PROBS, temperature)
+    assert q[-1] == pytest.approx(largest, abs=0.005)
+    assert die.sse(PROBS, q) == pytest.approx(error, abs=0.001)
+
+
+@pytest.mark.parametrize("temperature", [0.2, 0.7, 3.0])
+def test_minimiser_is_that_of_a_slow_search(temperature):
+    probs = np.array([0.2, 0.3, 0.5])
+
+    def loss(free):
+        parts = die.expected_loss(probs, np.append(free, 0.0), temperature, 20)
+        return parts.bias + parts.variance
+
+    found = optimize.minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-6})
+    exact = special.softmax(np.append(found.x, 0.0))
+    assert np.allclose(die.expected_loss_minimiser(probs, temperature), exact, atol=1e-3)
+
+
+def test_minimiser_in_the_limits():
+    assert die.expected_loss_minimiser(PROBS, 0.02)[-1] > 0.99
+    assert die.expected_loss_minimiser([1.0], 1.0).tolist() == [1.0]
+    even = die.expected_loss_minimiser(np.full(4, 0.25), 1.0)
+    assert np.allclose(even, 0.25, atol=1e-4)
+    hot = die.expected_loss_minimiser(np.array([0.3, 0.3, 0.4]), 20.0)
+    power = np.array([0.3, 0.3, 0.4]) ** 20
+    assert np.allclose(hot, power / power.sum(), atol=2e-2)
+
+
+BAD = {
+    "negative": ([1.2, -0.2], {}, "true_probs"),
+    "sum": ([0.5, 0.6], {}, "true_probs"),
+    "NaN": ([0.5, np.nan], {}, "true_probs"),
+    "empty": ([], {}, "true_probs"),
+    "matrix": ([[0.5, 0.5]], {}, "true_probs"),
+    "text": ("fair", {}, "true_probs"),
+    "none": (None, {}, "true_probs"),
+    "steps": (PROBS, {"num_steps": 0}, "num_steps"),
+    "batch": (PROBS, {"batch_size": 0}, "num_rolls"),
+    "rate": (PROBS, {"learning_rate": -1.0}, "learning_rate"),
+    "temperature": (PROBS, {"end_temperature": 0.0}, "end"),
+    "replicates": (PROBS, {"replicates": 1.5}, "replicates"),
+    "samples": (PROBS, {"num_samples": 0}, "num_samples"),
+    "seed": (PROBS, {"rng": "x"}, "rng"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_training_input_is_named(case):
+    probs, options, named = BAD[case]
+    with pytest.raises((TypeError, ValueError), match=f"^{named}: expected .*, got "):
+        die.train(probs, **{"rng": 0, **options})
+
+
+def test_bad_gradient_input_is_named():
+    with pytest.raises(ValueError, match="^observed: expected 3 classes as in relaxed, got 2"):
+        die.sse_gradient([0.5, 0.5], [0.2, 0.3, 0.5], 1.0)
+    with pytest.raises(ValueError, match="^expected shapes that broadcast, got observed"):
+        die.sse_gradient(np.ones((2, 3)), np.ones((4, 3)), 1.0)
+    with pytest.raises(ValueError, match="^temperature: expected a number > 0, got 0.0"):
+        die.sse_gradient([0.5, 0.5], [0.5, 0.5], 0.0)
+    with pytest.raises(ValueError, match="^relaxed: expected 2 samples"):
+        die.product_gradient([0.5, 0.5], [[0.5, 0.5]], 1.0)
+    with pytest.raises(ValueError, match="^temperature: expected"):
+        die.expected_loss_minimiser(PROBS, -1.0)

@@ -1,0 +1,78 @@
+"""Laws of block maxima and their Gumbel limits."""
+
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from gumbel_lib.maxima import gumbel_limit, maximum_cdf, maximum_pdf, sup_distance
+
+MIXTURE = stats.Mixture(
+    [stats.Normal(mu=-2.0, sigma=1.0), stats.Normal(mu=2.0, sigma=0.5)], weights=[0.5, 0.5]
+)
+PARENTS = {
+    "normal": stats.norm,
+    "exponential": stats.expon,
+    "mixture": MIXTURE,
+    "new normal": stats.Normal(),
+}
+
+
+@pytest.mark.parametrize("parent", PARENTS.values(), ids=PARENTS)
+@pytest.mark.parametrize("n", [1, 2, 100])
+def test_density_integrates_to_the_cdf(parent, n):
+    area = integrate.quad(lambda x: maximum_pdf(parent, n, x), -12, 1.5, points=[-2, 0])[0]
+    assert area == pytest.approx(maximum_cdf(parent, n, 1.5) - maximum_cdf(parent, n, -12.0))
+
+
+def test_cdf_keeps_the_tail_at_large_n():
+    # F(x)^n with F rounded to 1 would give exactly 1 here.
+    x = 25 * np.log(10)
+    assert 1 - maximum_cdf(stats.expon, 10**20, x) == pytest.approx(1e-5, rel=1e-4)
+
+
+@pytest.mark.parametrize("n", [2, 100, 10**6])
+def test_limit_of_the_exponential(n):
+    assert gumbel_limit(stats.expon, n) == pytest.approx((np.log(n), 1.0))
+
+
+def test_limit_is_the_stated_formula():
+    loc, scale = gumbel_limit(stats.norm, 100)
+    assert loc == pytest.approx(stats.norm.ppf(0.99))
+    assert scale == pytest.approx(1 / (100 * stats.norm.pdf(loc)))
+    assert gumbel_limit(stats.norm(3, 2), 100) == pytest.approx((3 + 2 * loc, 2 * scale))
+
+
+def brute_force(parent, n):
+    """The gap on a fine grid, by the plainest formula."""
+    loc, scale = gumbel_limit(parent, n)
+    x = loc + scale * np.linspace(-20, 60, 4_000_001)
+    return np.abs(parent.cdf(x) ** n - stats.gumbel_r.cdf(x, loc, scale)).max()
+
+
+@pytest.mark.parametrize(
+    "parent",
+    [stats.norm, stats.expon, MIXTURE, stats.logistic, stats.uniform, stats.gamma(0.5), stats.t(3)],
+)
+@pytest.mark.parametrize("n", [10, 1000])
+def test_sup_distance_against_brute_force(parent, n):
+    assert sup_distance(parent, n) == pytest.approx(brute_force(parent, n), abs=1e-6)
+
+
+def test_sup_distance_near_the_reference_figures():
+    got = [sup_distance(parent, 100) for parent in (stats.expon, stats.norm, MIXTURE)]
+    assert got == pytest.approx([0.0027, 0.0272, 0.0319], abs=5e-5)
+    # Its rate for the Exponential is 2 exp(-2) / n.
+    assert 1e5 * sup_distance(stats.expon, 10**5) == pytest.approx(2 * np.exp(-2), rel=1e-3)
+
+
+def test_bad_input_is_named():
+    for parent in (stats.poisson(3), "norm", None):
+        with pytest.raises(TypeError, match="^parent: expected a continuous law"):
+            gumbel_limit(parent, 10)
+    for function in (gumbel_limit, sup_distance):
+        with pytest.raises(ValueError, match="^n: expected at least 2, got 1"):
+            function(stats.norm, 1)
+    with pytest.raises(TypeError, match="^n: expected an integer, got float"):
+        maximum_cdf(stats.norm, 2.5, 0.0)
+    with pytest.raises(ValueError, match="^n: expected at least 1, got 0"):
+        maximum_pdf(stats.norm, 0, 0.0)

@@ -1,0 +1,162 @@
+"""Hygiene of the notebooks and of the prose around them."""
+
+import ast
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from gumbel_lib import claims
+from gumbel_lib.book.notebooks import METADATA
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
+PART_ONE = (
+    "why_differentiability",
+    "max_distributions",
+    "gumbel_max",
+    "reparameterization",
+    "relaxation",
+    "die_training",
+    "die_revisited",
+)
+# Tags that may occur, and how often in the whole book. None of nbval's is among them.
+TAG_BUDGET = {"hide-input": 40, "remove-output": 0, "remove-cell": 0, "raises-exception": 0}
+RERUN = "run `make notebooks` and commit the result"
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def notebook(path):
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def outputs(notebook):
+    return [output for cell in code_cells(notebook) for output in cell.outputs]
+
+
+def test_every_cell_was_executed_in_order(notebook):
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    assert counts == list(range(1, len(counts) + 1)), RERUN
+
+
+def test_metadata_is_that_of_every_machine(notebook):
+    assert nbformat.validator.isvalid(notebook)
+    for name, value in METADATA.items():
+        assert notebook.metadata[name] == value, RERUN
+    for cell in code_cells(notebook):
+        assert "execution" not in cell.metadata, f"timings in the metadata: {RERUN}"
+
+
+def test_no_cell_failed_or_wrote_to_stderr(notebook):
+    for output in outputs(notebook):
+        assert output.output_type != "error", "a cell failed: mend it"
+        assert output.get("name") != "stderr", f"mend what warns: {output.get('text')}"
+
+
+def test_every_figure_is_described(notebook):
+    for output in outputs(notebook):
+        data = output.get("data", {})
+        assert "image/png" not in data, "show figures with gumbel_lib.book.show"
+        if "image/svg+xml" in data:
+            text = data["text/plain"]
+            assert len(text) >= 40, f"describe what the figure shows, not {text!r}"
+            assert 'role="img" aria-label="' in data["image/svg+xml"]
+
+
+def test_every_figure_has_a_name_and_a_caption(notebook):
+    for cell in code_cells(notebook):
+        if any("image/svg+xml" in output.get("data", {}) for output in cell.outputs):
+            options = cell.metadata.get("mystnb", {}).get("figure", {})
+            assert options.get("name", "").startswith("fig-"), cell.source
+            assert len(options.get("caption", "")) >= 30, cell.source
+
+
+def test_outputs_hold_no_raw_float_no_path_and_no_address(notebook):
+    for output in outputs(notebook):
+        text = output.get("text", "") + output.get("data", {}).get("text/plain", "")
+        raw = re.findall(r"\d+\.\d{7,}|\d\.\d{3,}e-1[0-9]", text)
+        assert not raw, f"round to 3 significant figures: {raw}"
+        for trace in ("0x7f", "/home/", "/root/", "/work/", "/tmp/", "np.float64("):
+            assert trace not in text, f"an output holds {trace!r}: {text[:200]}"
+
+
+def test_nothing_is_timed_and_nothing_is_unseeded(notebook):
+    for cell in code_cells(notebook):
+        assert "%" not in cell.source.split("\n")[0][:1], f"no magics: {cell.source}"
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names = {alias.name for alias in node.names} | {getattr(node, "module", None)}
+                assert not names & {"time", "timeit", "random", "datetime"}, cell.source
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                message = f"pass a seed or a seeded Generator: {ast.unparse(node)}"
+                if called.endswith("default_rng"):
+                    assert [ast.unparse(seed) for seed in node.args] not in ([], ["None"]), message
+                if re.match(r"(np|numpy)\.random\.(?!default_rng|Generator|PCG64|Philox)", called):
+                    pytest.fail(message)
+                keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+                assert keywords.get("rng") != "None", message
+                if called.endswith(".rvs"):
+                    assert "random_state" in keywords, message
+
+
+def test_tags_stay_within_their_budget():
+    used: dict[str, int] = {}
+    for path in NOTEBOOKS:
+        for cell in nbformat.read(path, as_version=4).cells:
+            for tag in cell.metadata.get("tags", []):
+                used[tag] = used.get(tag, 0) + 1
+    assert set(used) <= set(TAG_BUDGET), f"a tag needs a budget here: {used}"
+    for tag, count in used.items():
+        assert count <= TAG_BUDGET[tag], f"too many cells tagged {tag}: {count}"
+
+
+def chapter_text(name):
+    notebook = nbformat.read(ROOT / "chapters" / f"{name}.ipynb", as_version=4)
+    return "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+
+
+@pytest.mark.parametrize("name", PART_ONE)
+def test_a_chapter_reads_as_contributing_says(name):
+    text = chapter_text(name)
+    assert text.lstrip().startswith(f"(chapter-{name.replace('_', '-')})="), "label the title"
+    for part in ("*You need*", "*Time*", "{admonition} Predict", "## Exercises", "## In short"):
+        assert part in text, f"{name} lacks {part!r}"
+    exercises = re.findall(r"^:+\{exercise\}|^`+\{exercise\}", text, re.MULTILINE)
+    assert len(exercises) >= 2, "two to four exercises"
+    assert text.count("{solution-start}") == text.count("{solution-end}") == len(exercises)
+
+
+def test_each_claim_is_verified_in_its_chapter_and_stated_once():
+    for label, claim in claims.all_claims().items():
+        source = (ROOT / "chapters" / f"{claim.chapter}.ipynb").read_text(encoding="utf-8")
+        assert f'\\"{label}\\"' in source, f"call verify({label!r}) in {claim.chapter}"
+
+
+def test_the_table_of_contents_names_every_page():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    listed = {page["file"] for part in toc["parts"] for page in part["chapters"]} | {toc["root"]}
+    present = {
+        path.relative_to(ROOT).with_suffix("").as_posix()
+        for pattern in ("*.ipynb", "*.md")
+        for path in (ROOT / "chapters").glob(pattern)
+    }
+    assert listed == present
+
+
+def test_the_pillars_of_the_build_stand():
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    assert config["execute"]["execute_notebooks"] == "off"
+    assert config["execute"]["stderr_output"] == "error"
+    assert config["only_build_toc_files"] is True

@@ -1,0 +1,215 @@
+"""Relaxed draws: their limits, stability, law and moments."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import integrate, special, stats
+
+from gumbel_lib import gumbel_max, gumbel_softmax, standard_gumbel
+from gumbel_lib.relaxation import (
+    concrete_logpdf,
+    exponential_schedule,
+    relaxed_mean,
+    relaxed_variance,
+    softmax,
+)
+
+finite = st.floats(-30, 30)
+rows = arrays(np.float64, st.integers(1, 6), elements=finite)
+temperatures = st.floats(0, 100)
+
+
+@given(rows, st.integers(0, 99), temperatures, st.sampled_from([np.float32, np.float64]))
+def test_is_a_point_of_the_simplex(logits, seed, temperature, dtype):
+    noise = standard_gumbel((3, logits.size), rng=seed, dtype=dtype)
+    sample = gumbel_softmax(logits.astype(dtype), noise, temperature)
+    assert sample.dtype == dtype
+    assert np.all(sample >= 0)
+    assert np.allclose(sample.sum(axis=-1), 1, atol=1e-5)
+
+
+@given(rows, st.integers(0, 99), st.floats(0.05, 50))
+def test_is_scipys_softmax_of_the_quotient(logits, seed, temperature):
+    noise = standard_gumbel(logits.size, rng=seed)
+    expected = special.softmax((logits + noise) / temperature)
+    assert np.allclose(gumbel_softmax(logits, noise, temperature), expected, rtol=1e-10)
+
+
+@given(rows, st.integers(0, 99))
+def test_permuting_the_classes_permutes_the_sample(logits, seed):
+    noise = standard_gumbel(logits.size, rng=seed)
+    order = np.random.default_rng(seed).permutation(logits.size)
+    together = gumbel_softmax(logits, noise, 0.7)[order]
+    assert np.allclose(together, gumbel_softmax(logits[order], noise[order], 0.7), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("temperature", [0, 0.0, 1e-320, 1e-300, 1e-45, 1e-30, 1e-9])
+def test_no_temperature_gives_nan_or_a_warning(temperature, dtype):
+    logits = np.array([0.0, 1.0, -np.inf, 1e30, -1e30], dtype)
+    noise = standard_gumbel((50, 5), rng=0, dtype=dtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sample = gumbel_softmax(logits, noise, temperature)
+    one_hot = np.eye(5)[gumbel_max(logits, noise)]
+    assert np.array_equal(sample, one_hot)
+
+
+def test_zero_temperature_of_a_tie_is_the_first_argmax():
+    assert softmax(np.array([1.0, 1.0]), 0.0).tolist() == [1.0, 0.0]
+
+
+def test_temperature_broadcasts_over_draws():
+    logits, noise = np.array([0.5, 0.0, -1.0]), standard_gumbel((4, 3), rng=0)
+    temperature = np.array([0.0, 0.1, 1.0, np.inf])[:, None]
+    sample = gumbel_softmax(logits, noise, temperature)
+    for row in range(4):
+        alone = gumbel_softmax(logits, noise[row], temperature[row, 0])
+        assert np.array_equal(sample[row], alone)
+    assert np.allclose(sample[3], 1 / 3)
+    every = gumbel_softmax(logits, noise, temperature[..., None])
+    assert every.shape == (4, 4, 3)
+    assert np.array_equal(every[1, 2], gumbel_softmax(logits, noise[2], 0.1))
+
+
+def test_axis():
+    logits, noise = np.random.default_rng(0).normal(size=(4, 3)), standard_gumbel((2, 4, 3), rng=1)
+    by_last = gumbel_softmax(logits, noise, 0.5)
+    by_first = gumbel_softmax(logits.T, np.swapaxes(noise, 1, 2), 0.5, axis=0)
+    assert np.allclose(by_last, np.swapaxes(by_first, 1, 2))
+    frozen = gumbel_softmax(logits.T, np.swapaxes(noise, 1, 2), 0, axis=0)
+    assert np.array_equal(frozen.sum(axis=1), np.ones((2, 4)))
+
+
+GOOD = np.zeros(3)
+
+
+@pytest.mark.parametrize("temperature", [-1.0, np.nan, np.array([0.5, -0.1])[:, None]])
+def test_a_bad_temperature_is_named(temperature):
+    with pytest.raises(ValueError, match="^temperature: expected .*, got "):
+        gumbel_softmax(GOOD, np.zeros((2, 3)), temperature)
+
+
+@pytest.mark.parametrize("temperature", ["warm", None, [1.0], True, 1j])
+def test_a_temperature_that_is_no_number_is_named(temperature):
+    with pytest.raises(TypeError, match="^temperature: expected .*, got "):
+        gumbel_softmax(GOOD, GOOD, temperature)
+
+
+def test_shapes_that_do_not_broadcast_are_named():
+    with pytest.raises(ValueError, match=r"^expected shapes that broadcast, got .*temperature"):
+        gumbel_softmax(GOOD, np.zeros((2, 3)), np.ones((5, 1)))
+    with pytest.raises(ValueError, match="^temperature: expected one for all classes"):
+        gumbel_softmax(GOOD, GOOD, np.ones(3))
+    with pytest.raises(ValueError, match="^logits: expected .*, got NaN"):
+        gumbel_softmax(np.array([np.nan, 0.0]), np.zeros(2), 1.0)
+    with pytest.raises(TypeError, match="^logits: expected floating"):
+        softmax(np.array([1, 2]), 1.0)
+
+
+def logistic_moment(gap, temperature, power):
+    """E b_0^power for two classes: their noises differ by a logistic variable."""
+    reach = 40 * max(1.0, temperature)
+    return integrate.quad(
+        lambda x: special.expit((gap + x) / temperature) ** power * stats.logistic.pdf(x),
+        -gap - reach,
+        reach,
+        points=[-gap - temperature, -gap, -gap + temperature],
+        epsabs=1e-13,
+        limit=2000,
+    )[0]
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.3, 1.0, 2.5, 20.0])
+@pytest.mark.parametrize("gap", [0.0, 0.7, -3.0, 12.0])
+def test_moments_of_two_classes_by_quadrature(gap, temperature):
+    mean = relaxed_mean([gap, 0.0], temperature)
+    first = logistic_moment(gap, temperature, 1)
+    assert mean == pytest.approx([first, 1 - first], abs=1e-8)
+    variance = logistic_moment(gap, temperature, 2) - first**2
+    assert relaxed_variance([gap, 0.0], temperature) == pytest.approx([variance] * 2, abs=1e-8)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.5, 1.0, 3.0])
+def test_moments_of_six_classes_by_simulation(temperature):
+    logits = np.log([0.05, 0.05, 0.1, 0.13, 0.27, 0.4])
+    sample = gumbel_softmax(logits, standard_gumbel((400_000, 6), rng=3), temperature)
+    mean, variance = relaxed_mean(logits, temperature), relaxed_variance(logits, temperature)
+    assert np.all(np.abs(sample.mean(axis=0) - mean) < 5 * np.sqrt(variance / 400_000))
+    fourth = ((sample - mean) ** 4).mean(axis=0)
+    error = np.sqrt((fourth - variance**2) / 400_000)
+    assert np.all(np.abs(sample.var(axis=0) - variance) < 5 * error)
+
+
+def test_moments_in_the_limits():
+    logits = np.array([0.3, -np.inf, -0.2, 2.0])
+    probs = special.softmax(logits)
+    assert np.allclose(relaxed_mean(logits, 0), probs)
+    assert np.allclose(relaxed_variance(logits, 0), probs * (1 - probs))
+    assert np.allclose(relaxed_mean(logits, 1e-6), probs, atol=1e-5)
+    assert np.allclose(relaxed_mean(logits, np.inf), [1 / 3, 0, 1 / 3, 1 / 3])
+    assert relaxed_mean(np.array([5.0]), 1.0) == pytest.approx([1.0])
+    batch = relaxed_mean(np.stack([logits, logits + 100]), 0.7)
+    assert np.allclose(batch[0], batch[1])
+    assert np.allclose(batch.sum(axis=-1), 1, atol=1e-10)
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 2.0])
+def test_density_of_two_classes_is_the_pushed_forward_logistic(temperature):
+    # b_0 = expit((gap + x) / t) with x logistic.
+    gap, b = 0.8, np.array([0.01, 0.3, 0.77])
+    x = temperature * special.logit(b) - gap
+    expected = stats.logistic.logpdf(x) + np.log(temperature / (b * (1 - b)))
+    got = concrete_logpdf(np.stack([b, 1 - b], -1), [gap, 0.0], temperature)
+    assert got == pytest.approx(expected, rel=1e-10)
+
+
+def test_density_is_finite_where_entries_underflow():
+    for dtype in (np.float64, np.float32):
+        logits = np.array([0.0, 1.0, -2.0, 3.0, 0.0, 0.0], dtype)
+        sample = gumbel_softmax(logits, standard_gumbel((2000, 6), rng=0, dtype=dtype), 0.05)
+        assert np.all(np.isfinite(concrete_logpdf(sample, logits, 0.05)))
+    assert (sample == 0).any()
+
+
+def test_density_refuses_what_is_no_point_of_the_simplex():
+    for sample in ([0.5, 0.6], [1.5, -0.5], [np.nan, 1.0]):
+        with pytest.raises(ValueError, match="^sample: expected entries"):
+            concrete_logpdf(sample, [0.0, 0.0], 1.0)
+    with pytest.raises(ValueError, match="^sample: expected 3 classes, got 1"):
+        concrete_logpdf([1.0], [0.0, 0.0, 0.0], 1.0)
+    for temperature in (0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match="^temperature: expected"):
+            concrete_logpdf([0.5, 0.5], [0.0, 0.0], temperature)
+    with pytest.raises(ValueError, match="^logits: expected finite"):
+        concrete_logpdf([0.5, 0.5], [0.0, -np.inf], 1.0)
+
+
+@given(st.floats(1e-3, 1e3), st.floats(1e-3, 1e3), st.integers(2, 50))
+def test_schedule_falls_by_one_factor(start, end, num_steps):
+    schedule = exponential_schedule(start, end, num_steps)
+    assert schedule.shape == (num_steps,)
+    assert schedule[[0, -1]] == pytest.approx([start, end])
+    assert np.allclose(schedule[1:] / schedule[:-1], (end / start) ** (1 / (num_steps - 1)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        ((0.0, 1.0, 5), "start"),
+        ((1.0, -1.0, 5), "end"),
+        ((1.0, math.nan, 5), "end"),
+        ((1.0, "cold", 5), "end"),
+        ((1.0, 0.5, 0), "num_steps"),
+        ((1.0, 0.5, 2.5), "num_steps"),
+    ],
+)
+def test_a_bad_schedule_is_named(arguments, named):
+    with pytest.raises((TypeError, ValueError), match=f"^{named}: expected .*, got "):
+        exponential_schedule(*arguments)
+    assert exponential_schedule(2.0, 0.5, 1).tolist() == [2.0]

@@ -1,0 +1,61 @@
+"""The site builds with warnings as errors and asks no other host for anything."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A fresh build of the book, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "jupyter_book", "build", "-W", "-n", "--keep-going"]
+    done = subprocess.run(
+        [*command, "--path-output", str(folder), str(ROOT)], capture_output=True, text=True
+    )
+    warnings = [text for text in done.stderr.splitlines() if "WARNING" in text or "ERROR" in text]
+    assert done.returncode == 0, "the build warns:\n" + "\n".join(warnings or [done.stderr[-3000:]])
+    return folder / "_build" / "html"
+
+
+def pages(site):
+    return sorted((site / "chapters").glob("*.html"))
+
+
+def test_every_page_of_the_table_of_contents_is_there(site):
+    sources = [*(ROOT / "chapters").glob("*.ipynb"), *(ROOT / "chapters").glob("*.md")]
+    assert {page.stem for page in pages(site)} == {source.stem for source in sources}
+    assert (site / "index.html").exists()
+
+
+def test_no_page_loads_anything_from_another_host(site):
+    loading = re.compile(
+        r"""<(?:script|img|iframe|source|video|audio)[^>]*\bsrc=["'](?:https?:)?//[^"']+"""
+        r"""|<link(?![^>]*rel=["']canonical)[^>]*\bhref=["'](?:https?:)?//[^"']+"""
+    )
+    for page in site.rglob("*.html"):
+        found = loading.findall(page.read_text(encoding="utf-8"))
+        assert not found, f"{page.name} loads {found}"
+    for sheet in site.rglob("*.css"):
+        assert not re.search(r"(@import|url\()\s*[\"']?https?://", sheet.read_text("utf-8")), sheet
+
+
+def test_every_figure_is_inline_with_its_description(site):
+    for page in pages(site):
+        text = page.read_text(encoding="utf-8")
+        assert not re.search(r"<img[^>]*svg", text), page.name
+        for tag in re.findall(r"<svg [^>]*>", text):
+            if "inline-figure" in text and "pt" in tag and "viewBox" in tag:
+                assert re.search(r'role="img" aria-label="[^"]{40,}"', tag), page.name
+
+
+def test_identifiers_on_a_page_are_unique(site):
+    for page in pages(site):
+        identifiers = re.findall(r'\sid="([^"]+)"', page.read_text(encoding="utf-8"))
+        repeated = {name for name in identifiers if identifiers.count(name) > 1}
+        assert not repeated, f"{page.name}: {sorted(repeated)[:5]}"

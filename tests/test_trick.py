@@ -1,0 +1,121 @@
+"""The trick: exactness, shapes, masks, and the laws behind its proof."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import special, stats
+
+from gumbel_lib import gumbel_max, standard_gumbel
+from gumbel_lib.trick import argmax_probabilities, log_sum_exp
+
+finite = st.floats(-30, 30)
+rows = arrays(np.float64, st.integers(1, 6), elements=finite)
+
+
+@given(rows, st.integers(0, 2**32 - 1))
+def test_is_the_argmax_of_the_sum_and_ignores_a_constant(logits, seed):
+    noise = standard_gumbel((7, logits.size), rng=seed)
+    index = gumbel_max(logits, noise)
+    assert np.array_equal(index, np.argmax(logits + noise, axis=-1))
+    # A power of two shifts without rounding only where it is larger; compare where no tie is near.
+    top_two = np.sort(logits + noise, axis=-1)[:, -2:]
+    clear = np.ptp(top_two, axis=-1) > 1e-9 if logits.size > 1 else np.ones(7, bool)
+    assert np.array_equal(gumbel_max(logits + 12.5, noise)[clear], index[clear])
+
+
+def test_axis_counts_on_the_logits_and_noise_leads():
+    rng = np.random.default_rng(0)
+    logits, noise = rng.normal(size=(4, 3)), standard_gumbel((5, 4, 3), rng=1)
+    by_last = gumbel_max(logits, noise)
+    by_first = gumbel_max(logits.T, np.swapaxes(noise, 1, 2), axis=0)
+    assert by_last.shape == (5, 4)
+    assert np.array_equal(by_last, by_first)
+
+
+def test_a_masked_class_never_wins():
+    logits = np.array([0.0, -np.inf, -50.0])
+    assert not np.any(gumbel_max(logits, standard_gumbel((100_000, 3), rng=0)) == 1)
+    assert argmax_probabilities(logits)[1] == 0
+
+
+@given(rows)
+def test_probabilities_under_gumbel_noise_are_softmax(logits):
+    won = argmax_probabilities(logits)
+    assert np.abs(won - special.softmax(logits)).max() < 1e-9
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [stats.norm, stats.logistic, stats.gumbel_l, stats.uniform, stats.expon, stats.Normal()],
+)
+def test_probabilities_under_any_noise_match_simulation(noise):
+    logits = np.array([0.4, 0.0, -0.7])
+    won = argmax_probabilities(logits, noise)
+    assert won.sum() == pytest.approx(1, abs=1e-9)
+    if hasattr(noise, "rvs"):
+        sample = noise.rvs(size=(200_000, 3), random_state=1)
+    else:
+        sample = noise.sample((200_000, 3), rng=1)
+    share = np.bincount(np.argmax(logits + sample, axis=1), minlength=3) / 200_000
+    assert np.all(np.abs(share - won) < 5 * np.sqrt(won * (1 - won) / 200_000) + 1e-12)
+
+
+def test_probabilities_of_a_batch_are_those_of_its_rows():
+    logits = np.log(np.random.default_rng(0).dirichlet(np.ones(4), size=(2, 3)))
+    together = argmax_probabilities(logits, stats.norm)
+    alone = argmax_probabilities(logits[1, 2], stats.norm)
+    assert together.shape == (2, 3, 4)
+    assert np.abs(together[1, 2] - alone).max() < 1e-9
+
+
+@given(rows)
+def test_log_sum_exp_is_scipys(logits):
+    assert log_sum_exp(logits) == pytest.approx(special.logsumexp(logits), abs=1e-12)
+
+
+def test_log_sum_exp_of_a_batch_with_masks():
+    logits = np.array([[0.0, -np.inf], [1000.0, 1000.0]])
+    assert log_sum_exp(logits) == pytest.approx([0.0, 1000.0 + np.log(2)])
+    assert log_sum_exp(logits.T, axis=0) == pytest.approx([0.0, 1000.0 + np.log(2)])
+
+
+GOOD = np.zeros(3)
+BAD = {
+    "NaN logits": ((np.array([0.0, np.nan]), np.zeros(2)), "logits"),
+    "infinite logits": ((np.array([0.0, np.inf]), np.zeros(2)), "logits"),
+    "all masked": ((np.full((2, 3), -np.inf), np.zeros(3)), "logits"),
+    "no classes": ((np.zeros((2, 0)), np.zeros((2, 0))), "logits"),
+    "scalar": ((np.array(0.0), np.array(0.0)), "logits"),
+    "a list": (([0.0, 1.0], np.zeros(2)), "logits"),
+    "text": ((GOOD, "noise"), "noise"),
+    "no noise": ((GOOD, None), "noise"),
+    "complex": ((GOOD + 1j, GOOD), "logits"),
+    "NaN noise": ((GOOD, np.array([0.0, np.nan, 0.0])), "noise"),
+    "infinite noise": ((GOOD, np.array([0.0, np.inf, 0.0])), "noise"),
+    "integer noise": ((GOOD, np.array([0, 1, 2])), "noise"),
+    "one noise for all": ((GOOD, np.zeros((4, 1))), "noise"),
+    "scalar noise": ((GOOD, np.array(0.5)), "noise"),
+    "shapes": ((GOOD, np.zeros(4)), "expected shapes"),
+    "batches": ((np.zeros((2, 3)), np.zeros((5, 3))), "expected shapes"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_named(case):
+    arguments, named = BAD[case]
+    with pytest.raises((TypeError, ValueError), match=rf"^{named}.*expected .*got |^{named}.*got "):
+        gumbel_max(*arguments)
+
+
+@pytest.mark.parametrize("axis", [1, -2, 0.5, True])
+def test_bad_axis_is_named(axis):
+    with pytest.raises((TypeError, ValueError), match="^axis: expected .*, got "):
+        gumbel_max(GOOD, GOOD, axis=axis)
+
+
+def test_noise_that_is_no_law_is_named():
+    for noise in (stats.poisson(3), "normal", None):
+        with pytest.raises(TypeError, match="^noise: expected a continuous law"):
+            argmax_probabilities(GOOD, noise)
