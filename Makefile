@@ -20,6 +20,7 @@ test: lint ## everything CI runs: lint, types, tests, doctests, claims, notebook
 	$(BIN)/pytest -n 2 --dist loadscope --doctest-modules --nbval tests gumbel_lib chapters
 
 notebooks: .venv/ready ## execute all notebooks and store their outputs
+	$(BIN)/python -m gumbel_lib.book.picture
 	$(BIN)/python -m gumbel_lib.book.notebooks
 
 claims: .venv/ready ## print the ledger of claims

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -104,3 +105,10 @@ def test_the_mathematics_does_not_import_the_presentation():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_picture_of_the_first_page_is_the_one_the_code_draws():
+    from gumbel_lib.book.picture import PATH, picture
+
+    stored = (Path(__file__).parents[1] / PATH).read_text(encoding="utf-8")
+    assert stored == picture(), "run `make notebooks` and commit the result"

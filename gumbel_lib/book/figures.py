@@ -15,8 +15,6 @@ def show(figure: Figure, description: str) -> None:
     """Display a figure as SVG together with a description computed from its data.
 
     The description is the text that nbval compares and the name that a screen reader speaks.
-    Coordinates are rounded to a hundredth of a point, so that another processor's last bit leaves
-    the stored figure as it is.
 
     Parameters
     ----------
@@ -31,6 +29,16 @@ def show(figure: Figure, description: str) -> None:
         If the description is too short to describe anything.
     """
     description = " ".join(description.split())
+    svg = render(figure, description)
+    display({"image/svg+xml": svg, "text/plain": description}, raw=True)
+
+
+def render(figure: Figure, description: str) -> str:
+    """The figure as SVG text, the same on every machine.
+
+    Coordinates are rounded to a hundredth of a point, so that another processor's last bit leaves
+    the stored figure as it is. Parameters and errors are those of `show`.
+    """
     if len(description) < 40:
         raise ValueError(f"description: expected what the figure shows, got {description!r}")
     buffer = io.StringIO()
@@ -43,5 +51,4 @@ def show(figure: Figure, description: str) -> None:
     svg = re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", svg)
     svg = svg.replace("'DejaVu Sans'", "'DejaVu Sans', sans-serif")
     label = html.escape(description, quote=True)
-    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
-    display({"image/svg+xml": svg, "text/plain": description}, raw=True)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)

@@ -9,8 +9,26 @@ from typing import Any
 from docutils import nodes
 from myst_nb.core.render import MimeData, NbElementRenderer
 from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
 
 from .style import PALETTE
+
+
+def _inline(svg: str, prefix: str) -> nodes.raw:
+    box = f'<div class="inline-figure" tabindex="0">{themed(svg, prefix)}</div>'
+    return nodes.raw(text=box, format="html")
+
+
+class InlineSvg(SphinxDirective):
+    """``{inline-svg} FILE``: an SVG file inside the page, its colours following the theme."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Read the file, which lies beside the page."""
+        name, path = self.env.relfn2path(self.arguments[0])
+        self.env.note_dependency(name)
+        return [_inline(Path(path).read_text(encoding="utf-8"), Path(path).stem)]
 
 
 class InlineFigureRenderer(NbElementRenderer):  # type: ignore[misc]
@@ -21,10 +39,7 @@ class InlineFigureRenderer(NbElementRenderer):  # type: ignore[misc]
         if data.mime_type != "image/svg+xml":
             images: list[nodes.Element] = super().render_image(data)
             return images
-        svg = themed(data.string, f"figure-{data.cell_index}-{data.output_index}")
-        return [
-            nodes.raw(text=f'<div class="inline-figure" tabindex="0">{svg}</div>', format="html")
-        ]
+        return [_inline(data.string, f"figure-{data.cell_index}-{data.output_index}")]
 
 
 def themed(svg: str, prefix: str) -> str:
@@ -58,6 +73,7 @@ def _write_palette(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
+    app.add_directive("inline-svg", InlineSvg)
     app.connect("builder-inited", _write_palette)
     app.add_css_file("palette.css")
     app.add_css_file("book.css")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -86,15 +87,19 @@ def jacobians(adding: Floats, softmax: Floats) -> None:
         scale = np.abs(matrix).max()
         for row in range(size):
             for column in range(size):
-                value = matrix[row, column]
+                value = float(matrix[row, column])
+                if value == 0:
+                    continue
                 ax.plot(
                     column,
                     row,
-                    "s" if value >= 0 else "D",
-                    color=BLUE if value >= 0 else ORANGE,
-                    markerfacecolor=BLUE if value >= 0 else PAPER,
-                    markersize=max(1.5, 20 * np.sqrt(abs(value) / scale) * (1, 0.8)[value < 0]),
-                    markeredgewidth=0.0 if value >= 0 else 1.4,
+                    "s" if value > 0 else "D",
+                    color=BLUE if value > 0 else ORANGE,
+                    markerfacecolor=BLUE if value > 0 else PAPER,
+                    markersize=max(
+                        1.5, 20 * np.sqrt(abs(value) / scale) * (1 if value > 0 else 0.8)
+                    ),
+                    markeredgewidth=0.0 if value > 0 else 1.4,
                 )
         ax.set(
             title=title,
@@ -150,7 +155,7 @@ def learned_path(path: Any, probs: Floats) -> None:
     last = path[-1]
     order = np.argsort(last)
     place = last.copy()
-    for lower, upper in zip(order[:-1], order[1:], strict=True):
+    for lower, upper in pairwise(order):
         place[upper] = max(place[upper], place[lower] + 0.021)
     for face, (color, line) in enumerate(FACES):
         axes.plot(steps[shown], path[shown, face], color=color, linestyle=line)
