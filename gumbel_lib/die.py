@@ -41,7 +41,7 @@ def roll(true_probs: ArrayLike, num_rolls: int, size: tuple[int, ...] = (), *, r
 
     Returns
     -------
-    numpy.ndarray (*size, K)
+    numpy.ndarray (size..., K)
         Non-negative, summing to 1 along the last axis.
 
     Raises

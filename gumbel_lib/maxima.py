@@ -127,11 +127,11 @@ def gumbel_limit(parent: Any, n: int) -> tuple[float, float]:
 
     Notes
     -----
-    The von Mises norming constants [1]_. For the Exponential they are ``log n`` and 1.
+    The von Mises norming constants. For the Exponential they are ``log n`` and 1.
 
     References
     ----------
-    .. [1] L. de Haan and A. Ferreira, *Extreme Value Theory*, 2006, section 1.1.
+    L. de Haan and A. Ferreira, *Extreme Value Theory*, 2006, section 1.1.
 
     Examples
     --------

@@ -43,12 +43,12 @@ def standard_gumbel(
     Notes
     -----
     ``-log(rng.standard_exponential(dtype=float32))`` would be faster but is ``inf`` about once
-    in :math:`2^{23}` draws, and a uniform in float32 cannot give noise above 16.6 [1]_.
+    in :math:`2^{23}` draws, and a uniform in float32 cannot give noise above 16.6.
 
     References
     ----------
-    .. [1] E. J. Gumbel, *Statistical Theory of Extreme Values and Some Practical
-       Applications*, National Bureau of Standards, 1954; P(g <= x) = exp(-exp(-x)).
+    E. J. Gumbel, *Statistical Theory of Extreme Values and Some Practical
+    Applications*, National Bureau of Standards, 1954; P(g <= x) = exp(-exp(-x)).
 
     Examples
     --------

@@ -75,7 +75,7 @@ def adam(learning_rate: float, beta1: float = 0.9, beta2: float = 0.999) -> Opti
 
     References
     ----------
-    .. [1] D. P. Kingma and J. Ba, ICLR 2015, algorithm 1.
+    D. P. Kingma and J. Ba, ICLR 2015, algorithm 1.
 
     Examples
     --------
@@ -235,7 +235,7 @@ def bayesian_optimisation(
 
     References
     ----------
-    .. [1] D. R. Jones, M. Schonlau and W. J. Welch, J. Global Optimization 13, 1998.
+    D. R. Jones, M. Schonlau and W. J. Welch, J. Global Optimization 13, 1998.
 
     Examples
     --------

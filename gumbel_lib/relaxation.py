@@ -139,8 +139,9 @@ def gumbel_softmax(logits: Array, noise: Array, temperature: Any, *, axis: int =
 
     References
     ----------
-    .. [1] E. Jang, S. Gu and B. Poole, ICLR 2017.
-    .. [2] C. J. Maddison, A. Mnih and Y. W. Teh, ICLR 2017.
+    E. Jang, S. Gu and B. Poole, ICLR 2017.
+
+    C. J. Maddison, A. Mnih and Y. W. Teh, ICLR 2017.
 
     Examples
     --------
@@ -301,7 +302,7 @@ def concrete_logpdf(sample: ArrayLike, logits: ArrayLike, temperature: float) ->
 
     References
     ----------
-    .. [1] C. J. Maddison, A. Mnih and Y. W. Teh, ICLR 2017, equation 10.
+    C. J. Maddison, A. Mnih and Y. W. Teh, ICLR 2017, equation 10.
 
     Examples
     --------

@@ -69,8 +69,8 @@ def gumbel_max(logits: Array, noise: Array, *, axis: int = -1) -> Array:
 
     References
     ----------
-    .. [1] R. D. Luce, *Individual Choice Behavior*, 1959, quoting E. Holman and A. Marley;
-       J. I. Yellott, J. Math. Psych. 15, 1977.
+    R. D. Luce, *Individual Choice Behavior*, 1959, quoting E. Holman and A. Marley;
+    J. I. Yellott, J. Math. Psych. 15, 1977.
 
     Examples
     --------

@@ -9,7 +9,7 @@ from scipy import special
 
 from .. import gumbel_max, gumbel_softmax, standard_gumbel
 from .figures import render
-from .style import INK, MUTED, ORANGE, SERIES, subplots
+from .style import INK, MUTED, SERIES, subplots
 
 PATH = Path("chapters", "trick.svg")
 DRAWS = 2000
@@ -19,13 +19,13 @@ def picture() -> str:
     """The picture as SVG: one draw, many draws, and the same draw relaxed."""
     logits = np.log([0.5, 0.3, 0.2])
     probs = special.softmax(logits)
-    noise = standard_gumbel((DRAWS, 3), rng=5)
+    noise = standard_gumbel((DRAWS, 3), rng=6)
     draws = gumbel_max(logits, noise)
     winner = int(draws[0])
     temperatures = (0.1, 0.5, 2.0)
     relaxed = [gumbel_softmax(logits, noise[0], temperature) for temperature in temperatures]
 
-    figure, (one, many, soft) = subplots(1, 3, height=2.7)
+    figure, (one, many, soft) = subplots(1, 3, height=3.0)
     classes = np.arange(3)
     names = ["A", "B", "C"]
     for k, (logit, value) in enumerate(zip(logits, logits + noise[0], strict=True)):
@@ -34,22 +34,23 @@ def picture() -> str:
         face = SERIES[k] if k == winner else "none"
         one.plot(k, value, "o", color=SERIES[k], markersize=10, markerfacecolor=face)
     one.set_xticks(classes, names)
-    one.set(title="1. Add noise, take the top", ylabel="logit (bar) + noise", xlim=(-0.5, 2.5))
+    one.set(title="1. Noise, then argmax", ylabel="logit (bar) + noise", xlim=(-0.5, 2.5))
 
     frequency = np.bincount(draws, minlength=3) / DRAWS
     band = 5 * np.sqrt(probs * (1 - probs) / DRAWS)
     many.bar(classes, probs, width=0.6, color=SERIES[:3], alpha=0.3)
     many.errorbar(classes, probs, band, fmt="none", ecolor=INK, capsize=6, linewidth=1.2)
-    many.plot(classes, frequency, "D", color=ORANGE, markersize=6)
+    many.plot(classes, frequency, "D", color=INK, markersize=5)
     many.set_xticks(classes, names)
-    many.set(title="2. Exact draws", ylabel=f"share of {DRAWS:,} draws", ylim=(0, 0.65))
+    many.set(title="2. Exact shares", ylabel=f"share of {DRAWS:,} draws", ylim=(0, 0.65))
 
     width = 0.25
     for k in range(3):
         heights = [sample[k] for sample in relaxed]
-        soft.bar(classes + (k - 1) * width, heights, width, color=SERIES[k])
+        soft.bar(classes + (k - 1) * width, heights, width, color=SERIES[k], label=names[k])
     soft.set_xticks(classes, [f"{temperature:g}" for temperature in temperatures])
-    soft.set(title="3. Softened, it has slopes", xlabel="temperature", ylabel="relaxed draw")
+    soft.set(title="3. Softmax for slopes", xlabel="temperature", ylabel="relaxed draw", ylim=(0, 1.05))
+    soft.legend(loc="upper right", handlelength=0.8)
     return render(
         figure,
         "The trick in three panels. First, Gumbel noise is added to the logits of three classes "

@@ -238,7 +238,7 @@ def _z_power(error: float, standard_error: float, tests: int = 1) -> str:
     bound=5.0,
     control="the mean pathwise derivative, 0, in place of the derivative of the mean",
     wrong={"expected": lambda: 0.0},
-    power=_z_power(0.02, _step_exact()[1]),
+    power=_z_power(0.025, _step_exact()[1]),
 )
 def finite_step(expected: Callable[[], float] = lambda: _step_exact()[0]) -> float:
     noise = standard_gumbel((DRAWS, LOGITS.size), rng=np.random.default_rng(13))

@@ -19,11 +19,11 @@ LINES = ("-", "--", "-.", ":")
 
 
 def _picked(num_steps: int) -> NDArray[np.int64]:
-    """Step indices, equally spaced on a log axis."""
-    return np.unique(np.geomspace(1, num_steps, 110).astype(np.int64)) - 1
+    """Numbers of steps taken, equally spaced on a log axis."""
+    return np.unique(np.geomspace(1, num_steps - 1, 110).astype(np.int64))
 
 
-def _curve(axes: Any, x: Floats, sse: Floats, color: str, line: str, label: str) -> None:
+def _curve(axes: Any, x: Any, sse: Floats, color: str, line: str, label: str) -> None:
     """Mean over replicates with the band from the 10th to the 90th percentile."""
     low, high = np.percentile(sse, (10, 90), axis=1)
     axes.fill_between(x, low, high, color=color, alpha=0.16, linewidth=0)
@@ -42,15 +42,15 @@ def longer(runs: Mapping[str, Floats]) -> None:
     parts = []
     for (name, sse), color, line in zip(runs.items(), (BLUE, ORANGE), LINES, strict=False):
         steps = _picked(len(sse))
-        _curve(axes, steps + 1.0, sse[steps], color, line, name)
+        _curve(axes, steps, sse[steps], color, line, name)
         mean = sse.mean(axis=1)
         least = int(mean.argmin())
-        axes.plot(least + 1, mean[least], "o", color=color, markersize=7)
+        axes.plot(least, mean[least], "o", color=color, markersize=7)
         parts.append(
             f"{name}: it starts at {mean[0]:.3g}, is least, {mean[least]:.3g}, at step "
-            f"{least + 1:,} and ends at {mean[-1]:.3g}"
+            f"{least:,} and ends at {mean[-1]:.3g}"
         )
-    axes.set(xscale="log", xlabel="step", ylabel="SSE to the true die", ylim=(0, None))
+    axes.set(xscale="log", xlabel="steps taken", ylabel="SSE to the true die", ylim=(0, None))
     _plain(axes.xaxis)
     axes.legend(loc="lower left")
     show(
@@ -70,10 +70,10 @@ def clock(runs: Mapping[float, Floats]) -> None:
         least = int(mean.argmin())
         label = f"rate {rate:g}"
         for axes, unit in ((left, 1.0), (right, rate)):
-            axes.plot(unit * (steps + 1), mean[steps], color=color, linestyle=line, label=label)
-            axes.plot(unit * (least + 1), mean[least], "o", color=color, markersize=6)
-        parts.append(f"rate {rate:g} at step {least + 1:,}, product {rate * (least + 1):.3g}")
-    left.set(xscale="log", xlabel="step", ylabel="SSE to the true die", ylim=(0, None))
+            axes.plot(unit * steps, mean[steps], color=color, linestyle=line, label=label)
+            axes.plot(unit * least, mean[least], "o", color=color, markersize=6)
+        parts.append(f"rate {rate:g} at step {least:,}, product {rate * least:.3g}")
+    left.set(xscale="log", xlabel="steps taken", ylabel="SSE to the true die", ylim=(0, None))
     right.set(xscale="log", xlabel="learning rate × step", xlim=(0.1, None))
     for axes in (left, right):
         _plain(axes.xaxis)
@@ -170,9 +170,9 @@ def repairs(runs: Mapping[str, Floats]) -> None:
     colors = (ORANGE, BLUE, GREEN, PURPLE)
     for (name, sse), color, line in zip(runs.items(), colors, LINES, strict=True):
         steps = _picked(len(sse))
-        _curve(axes, steps + 1.0, sse[steps], color, line, name)
+        _curve(axes, steps, sse[steps], color, line, name)
         parts.append(f"{name} {sse[-1].mean():.2g}")
-    axes.set(xscale="log", yscale="log", xlabel="step", ylabel="SSE to the true die")
+    axes.set(xscale="log", yscale="log", xlabel="steps taken", ylabel="SSE to the true die")
     axes.set(xlim=(10, None))
     for axis in (axes.xaxis, axes.yaxis):
         _plain(axis)
@@ -194,9 +194,7 @@ def counting(
     for (name, sse), color, line in zip(runs.items(), (ORANGE, GREEN), ("--", "-."), strict=False):
         steps = _picked(len(sse))
         mean = sse.mean(axis=1)
-        # The entry at index s is the SSE after s steps.
-        seen = batch_size * steps[steps > 0]
-        axes.plot(seen, mean[steps[steps > 0]], color=color, linestyle=line, label=name)
+        axes.plot(batch_size * steps, mean[steps], color=color, linestyle=line, label=name)
         parts.append(f"{name} {mean[-1]:.2g}")
     axes.plot(rolls_seen, exact, color=BLUE, label="counting, exact")
     axes.plot(rolls_seen, counted, "o", color=BLUE, markersize=6, label="counting, simulated")

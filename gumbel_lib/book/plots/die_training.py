@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -131,10 +130,13 @@ def two_errors(loss: Any, distance: Any, window: int = 50) -> None:
     axes.plot(steps[shown], loss[shown], ".", color=ORANGE, markersize=4, alpha=0.6)
     blocks = loss.reshape(-1, window).mean(axis=1)
     centres = steps.reshape(-1, window).mean(axis=1)
-    axes.plot(centres, blocks, "-s", color=ORANGE, markersize=5, label=f"loss, mean of {window}")
-    axes.plot(steps[shown], distance[shown], color=BLUE, label="SSE of softmax(l) to the die")
+    axes.plot(
+        centres, blocks, "-s", color=ORANGE, markersize=5, label=f"loss, mean of {window} steps"
+    )
+    axes.plot(steps[shown], distance[shown], color=BLUE, label="distance")
     axes.set(yscale="log", xlabel="step", ylabel="sum of squared errors", xlim=(0, loss.size))
     axes.set_ylim(0.5 * distance.min(), 4 * loss.max())
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.legend(loc="upper left", ncols=2)
     show(
         figure,
@@ -152,21 +154,24 @@ def learned_path(path: Any, probs: Floats) -> None:
     figure, axes = subplots(height=3.3)
     steps = np.arange(len(path))
     shown = slice(None, None, 4)
-    last = path[-1]
-    order = np.argsort(last)
-    place = last.copy()
-    for lower, upper in pairwise(order):
-        place[upper] = max(place[upper], place[lower] + 0.021)
+    end, die = len(path), 1.13 * len(path)
     for face, (color, line) in enumerate(FACES):
+        last, truth = path[-1, face], probs[face]
         axes.plot(steps[shown], path[shown, face], color=color, linestyle=line)
-        axes.plot([len(path) - 60, len(path)], [probs[face]] * 2, color=INK, linewidth=1, zorder=1)
-        axes.text(len(path) + 12, place[face], f"face {face}", color=INK, fontsize=9, va="center")
-    axes.set(xlabel="step", ylabel="softmax(logits)", xlim=(0, 1.1 * len(path)), ylim=(0, None))
-    axes.set_xticks(np.linspace(0, len(path), 6))
+        axes.plot([end, die], [last, truth], color=color, linestyle=":", linewidth=1.2)
+        axes.plot(die, truth, "D", color=color, markersize=6)
+    for truth in np.unique(probs):
+        faces = np.flatnonzero(probs == truth)
+        text = f"face{'s' if faces.size > 1 else ''} {', '.join(map(str, faces))}"
+        axes.text(die + 0.025 * end, truth, text, fontsize=9, va="center")
+    axes.axvline(end, color=MUTED, linewidth=1)
+    axes.text(die, 1.08 * probs.max(), "die", ha="center", fontsize=9, weight="bold")
+    axes.set(xlabel="step", ylabel="softmax(logits)", xlim=(0, 1.3 * end))
+    axes.set(ylim=(0, 1.2 * probs.max()), xticks=np.linspace(0, end, 6))
     show(
         figure,
         f"Learned probabilities of {probs.size} faces over {len(path)} steps of one run, all from "
-        f"{path[0, 0]:.3g}. They end at {_list(last)}; the die has {_list(probs)}.",
+        f"{path[0, 0]:.3g}. They end at {_list(path[-1])}; the die has {_list(probs)}.",
     )
 
 
@@ -221,7 +226,7 @@ def sse_curve(run: Training) -> None:
         2, 1, height=4.0, sharex=True, gridspec_kw={"height_ratios": [2.3, 1]}
     )
     middle, band = _band(upper, run.sse, BLUE, "-", "median, 10 to 90% of the runs")
-    upper.set(ylabel="SSE to the die", ylim=(0, None), title="distance from the truth")
+    upper.set(ylabel="distance (SSE)", ylim=(0, None), title="distance from the truth")
     upper.legend(loc="upper right")
     steps = np.arange(0, len(run.temperatures), 10)
     lower.plot(steps, run.temperatures[steps], color=GREEN)
@@ -246,8 +251,9 @@ def optimisers(runs: Mapping[str, Training]) -> None:
         middle, _ = _band(axes, run.sse, color, line, name)
         lowest = int(middle.argmin())
         parts.append(f"{name} least {middle[lowest]:.2g} at step {lowest}, end {middle[-1]:.2g}")
-    axes.set(yscale="log", xlabel="step", ylabel="SSE to the die", xlim=(0, len(run.sse)))
-    axes.legend(loc="lower left")
+    axes.set(yscale="log", xlabel="step", ylabel="distance (SSE)", xlim=(0, len(run.sse)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=3)
     show(
         figure,
         f"SSE between the softmax of the logits and the die under {len(parts)} optimisers, "

@@ -112,9 +112,7 @@ def network() -> None:
     )
 
 
-def simplex(
-    logits: Floats, values: tuple[float, ...], samples: Floats, means: Floats, probs: Floats
-) -> None:
+def simplex(values: tuple[float, ...], samples: Floats, means: Floats, probs: Floats) -> None:
     """Clouds of relaxed samples of three classes, with their mean and the probabilities."""
     corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(0.75)]])
     figure, axes = subplots(1, len(values), height=2.85)

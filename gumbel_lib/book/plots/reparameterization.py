@@ -20,19 +20,19 @@ STYLES = ("-", "--", ":", "-.")
 def network() -> None:
     """The reparameterised network and how far the gradient comes back."""
     boxes = {
-        "network": Box(0.75, 1.45, "network", "parameter"),
-        "logits": Box(2.15, 1.45, "logits", "parameter"),
-        "argmax": Box(3.65, 1.45, "argmax of\nlogits + noise", "operation", 1.25),
-        "sample": Box(5.15, 1.45, "sample", "value"),
-        "loss": Box(6.5, 1.45, "loss", "loss"),
-        "noise": Box(3.65, 0.4, "Gumbel noise", "noise", 1.25),
+        "network": Box(0.6, 1.5, "network", "parameter", 0.95),
+        "logits": Box(2.1, 1.5, "logits", "parameter", 0.8),
+        "argmax": Box(3.75, 1.5, "argmax of\nlogits + noise", "operation", 1.25),
+        "sample": Box(5.4, 1.5, "sample", "value", 0.85),
+        "loss": Box(6.75, 1.5, "loss", "loss", 0.7),
+        "noise": Box(3.75, 0.4, "Gumbel noise", "noise", 1.25),
     }
     row = ("network", "logits", "argmax", "sample", "loss")
     forward = [*itertools.pairwise(row), ("noise", "argmax")]
     back = [("loss", "sample", True), ("sample", "argmax", True), ("argmax", "logits", False)]
     figure, axes = draw(boxes, forward, back, height=1.95)
-    axes.text(4.45, 0.4, "holds no parameter:\nno gradient is owed to it", va="center", fontsize=9)
-    axes.text(0.22, 0.4, "dashed: gradient,\nstopped at the cross", va="center", fontsize=9)
+    axes.text(4.55, 0.4, "holds no parameter:\nno gradient is owed to it", va="center", fontsize=9)
+    axes.text(0.13, 0.4, "dashed: gradient,\nstopped at the cross", va="center", fontsize=9)
     passed = [f"{name} to {other}" for name, other, passes in back if passes]
     stopped = [f"{name} to {other}" for name, other, passes in back if not passes]
     show(
@@ -65,16 +65,27 @@ def winners_maximum(logits: Floats, laws: dict[str, Any]) -> None:
     x = np.linspace(logits.max() - 2.5, logits.max() + 6, 150)
     figure, axes = subplots(1, len(laws), height=2.9, sharey=True)
     text = []
+
+    def joint(u: Any, k: int, law: Any) -> Any:
+        # Density of: class k reaches u and every rival stays below.
+        return law.pdf(u - logits[k]) * np.prod(law.cdf(u[:, None] - np.delete(logits, k)), axis=1)
+
+    wide = np.linspace(logits.min() - 8, logits.max() + 30, 4000)
     for ax, (name, law) in zip(axes, laws.items(), strict=True):
         means = []
-        for k, logit in enumerate(logits):
-            rivals = np.delete(logits, k)
-            joint = law.pdf(x - logit) * np.prod(law.cdf(x[:, None] - rivals), axis=1)
-            total = integrate.simpson(joint, x=x)
+        for k in range(logits.size):
+            density = joint(wide, k, law)
+            total = integrate.simpson(density, x=wide)
+            means.append(integrate.simpson(wide * density, x=wide) / total)
             width = (5.5, 3.0, 2.2)[k % 3]
-            color, line = (SERIES[k], STYLES[k])
-            ax.plot(x, joint / total, line, color=color, linewidth=width, label=f"class {k} won")
-            means.append(integrate.simpson(x * joint, x=x) / total)
+            ax.plot(
+                x,
+                joint(x, k, law) / total,
+                STYLES[k],
+                color=SERIES[k],
+                linewidth=width,
+                label=f"class {k} won",
+            )
         ax.set(title=f"{name} noise", xlabel="maximum", xlim=(x[0], x[-1]))
         text.append(
             f"{name} noise, mean given each winner " + ", ".join(f"{mean:.2f}" for mean in means)
@@ -91,7 +102,7 @@ def winners_maximum(logits: Floats, laws: dict[str, Any]) -> None:
 
 def one_logit_moves(logits: Floats, few: Floats, many: Floats, k: int = 0) -> None:
     """One-hots of single frozen draws, and their mean, as logit `k` moves."""
-    low, high = -4.0, 5.0
+    low, high = -5.0, 6.0
     grid = np.linspace(low, high, 120)
     rivals = np.delete(logits, k)
 
@@ -108,6 +119,7 @@ def one_logit_moves(logits: Floats, few: Floats, many: Floats, k: int = 0) -> No
     axes[0].set_yticks([0.5 - 1.35 * row for row in range(jumps.size)])
     axes[0].set_yticklabels([f"draw {row}" for row in range(jumps.size)])
     axes[0].tick_params(axis="y", length=0)
+    axes[0].spines["left"].set_visible(False)
     axes[0].grid(visible=False)
     axes[0].set(title="single draws: 0 or 1", xlabel=f"logit of class {k}", xlim=(low, high))
 
@@ -125,7 +137,7 @@ def one_logit_moves(logits: Floats, few: Floats, many: Floats, k: int = 0) -> No
         )
     axes[1].plot(grid, curve, "--", color=INK, linewidth=1.6, label="softmax, exact")
     axes[1].set(title="their mean", xlabel=f"logit of class {k}", xlim=(low, high))
-    axes[1].set_ylabel(f"share of draws won by class {k}")
+    axes[1].set_ylabel(f"share won by class {k}", labelpad=8)
     axes[1].legend(loc="upper left", fontsize=8.5)
     at = np.sort(thresholds(many))
     exact = special.expit(at - special.logsumexp(rivals))
