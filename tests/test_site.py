@@ -14,10 +14,9 @@ ROOT = Path(__file__).parents[1]
 def site(tmp_path_factory):
     """A fresh build of the book, in a folder of its own."""
     folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "jupyter_book", "build", "-W", "-n", "--keep-going"]
-    done = subprocess.run(
-        [*command, "--path-output", str(folder), str(ROOT)], capture_output=True, text=True
-    )
+    jupyter_book = Path(sys.executable).with_name("jupyter-book")
+    options = ["-W", "-n", "--keep-going", "--path-output", str(folder)]
+    done = subprocess.run([jupyter_book, "build", *options, ROOT], capture_output=True, text=True)
     warnings = [text for text in done.stderr.splitlines() if "WARNING" in text or "ERROR" in text]
     assert done.returncode == 0, "the build warns:\n" + "\n".join(warnings or [done.stderr[-3000:]])
     return folder / "_build" / "html"

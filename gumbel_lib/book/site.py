@@ -71,10 +71,19 @@ def _write_palette(app: Sphinx) -> None:
     app.config.html_static_path += [str(folder), str(Path(__file__).parent / "static")]
 
 
+def _unique_identifiers(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], tree: object
+) -> None:
+    """Drop identifiers that sphinx-proof and sphinx-exercise give to every box alike."""
+    pattern = r' id="(proof|proof-content|exercise-content|solution-content)"'
+    context["body"] = re.sub(pattern, "", context.get("body", ""))
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_directive("inline-svg", InlineSvg)
     app.connect("builder-inited", _write_palette)
+    app.connect("html-page-context", _unique_identifiers)
     app.add_css_file("palette.css")
     app.add_css_file("book.css")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -233,10 +233,10 @@ def _z_power(error: float, standard_error: float, tests: int = 1) -> str:
 
 @claim(
     "finite-step",
-    "A finite step under common noise sees the derivative of the mean (z).",
+    "Under common noise the central difference averages to delta / 2h, and so sees the slope (z).",
     method="Monte Carlo",
     bound=5.0,
-    control="the mean pathwise derivative, 0, in place of the derivative of the mean",
+    control="the mean pathwise derivative, 0, in place of delta / 2h",
     wrong={"expected": lambda: 0.0},
     power=_z_power(0.025, _step_exact()[1]),
 )

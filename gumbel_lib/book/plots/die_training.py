@@ -80,7 +80,7 @@ def every_index() -> None:
 def jacobians(adding: Floats, softmax: Floats) -> None:
     """Two Jacobians as fields of squares, their area the size, marker and colour the sign."""
     figure, axes = subplots(1, 2, height=3.3)
-    titles = ("of a in l: adding noise", "of b in a: the softmax")
+    titles = ("∂a/∂l: adding noise", "∂b/∂a: the softmax")
     for ax, matrix, title in zip(axes, (adding, softmax), titles, strict=True):
         size = matrix.shape[0]
         scale = np.abs(matrix).max()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib.ticker import MultipleLocator
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
@@ -61,9 +62,9 @@ def gumbel_density(scales: tuple[float, ...]) -> None:
     for place, color, line in ((0.0, ORANGE, "--"), (mean, GREEN, ":")):
         left.plot([place, place], [0, stats.gumbel_r.pdf(place)], line, color=color)
     left.annotate("mode = location", (0, 0.37), (-0.4, 0.40), color=ORANGE, ha="right")
-    left.annotate(f"mean = location + {mean:.3f}", (mean, 0.33), (1.0, 0.34), color=GREEN)
+    left.annotate(f"mean = location + {mean:.2f}", (mean, 0.33), (1.0, 0.34), color=GREEN)
     left.set(title="location 0, scale 1", xlabel="value", ylabel="density")
-    left.set(ylim=(0, 0.45), xlim=(-4.2, 7))
+    left.set(ylim=(0, 0.45), xlim=(-4.8, 7))
     x = np.linspace(-6, 14, 300)
     for scale, color, line in zip(scales, SERIES, STYLES, strict=False):
         right.plot(x, stats.gumbel_r.pdf(x, 0, scale), line, color=color, label=f"scale {scale:g}")
@@ -109,11 +110,12 @@ def gaps(parents: Mapping[str, Any], n: int) -> None:
     for (name, parent), color, line in zip(parents.items(), SERIES, STYLES, strict=False):
         loc, scale = gumbel_limit(parent, n)
         gap = maximum_cdf(parent, n, loc + scale * z) - stats.gumbel_r.cdf(z)
-        axes.plot(z, gap, line, color=color, label=name)
+        axes.plot(z, 100 * gap, line, color=color, label=name)
         i = int(np.abs(gap).argmax())
         peaks.append(f"{name} {gap[i]:+.4f} at {z[i]:.1f}")
     axes.axhline(0, color=MUTED, linewidth=1)
-    axes.set(xlabel="(x - location) / scale", ylabel="exact CDF - Gumbel CDF", xlim=(-3, 7))
+    axes.set(xlabel="(x - location) / scale", ylabel="exact - Gumbel CDF, in %", xlim=(-3, 7))
+    axes.yaxis.set_major_locator(MultipleLocator(1.0))
     axes.legend()
     show(
         figure,
@@ -127,13 +129,17 @@ def convergence(sizes: ArrayLike, distances: Mapping[str, Floats], normal_consta
     n = np.asarray(sizes, dtype=np.float64)
     figure, axes = subplots(height=3.4)
     for (name, distance), color, marker in zip(distances.items(), SERIES, MARKERS, strict=False):
-        axes.plot(n, distance, marker, color=color, markersize=6.5, label=name)
+        face = "none" if marker == "^" else color
+        size = 11 if marker == "^" else 6
+        axes.plot(
+            n, distance, marker, color=color, markersize=size, markerfacecolor=face, label=name
+        )
     axes.plot(n, normal_constant / np.log(n), "--", color=INK, linewidth=1.2)
     axes.plot(n, 2 * np.exp(-2) / n, "--", color=INK, linewidth=1.2)
     axes.set(xscale="log", yscale="log", ylim=(1e-7, 0.5))
     axes.set(xlabel="draws in a block, n", ylabel="distance to the Gumbel")
-    axes.annotate(f"{normal_constant:.3f} / log n", (3e4, 3.5e-3), color=INK)
-    axes.annotate("0.271 / n", (4e4, 2.5e-5), color=INK)
+    axes.annotate(f"{normal_constant:.2f} / log n", (3e4, 3.0e-3), color=INK)
+    axes.annotate("0.27 / n", (4e4, 2.5e-5), color=INK)
     axes.legend(loc="lower left")
     ends = "; ".join(
         f"{name} from {distance[0]:.2g} to {distance[-1]:.2g}"

@@ -6,7 +6,8 @@ import itertools
 from collections.abc import Mapping
 
 import numpy as np
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.axis import Axis
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import NDArray
 from scipy import special
 
@@ -46,46 +47,61 @@ def temperatures(logits: Floats, noise: Floats, values: tuple[float, ...]) -> No
 def near_one_hot(
     values: Floats,
     bounds: Mapping[str, tuple[Floats, Floats]],
-    shares: Mapping[str, Floats],
-    n: int,
+    counts: Mapping[str, list[int]],
+    total: int,
 ) -> None:
-    """How often the largest entry exceeds a level: exact bounds and simulated shares."""
+    """How often the largest entry exceeds a level: exact bounds and simulated counts.
+
+    The counts belong to every n-th of the temperatures.
+    """
     figure, axes = subplots(height=3.2)
-    inside = 0
-    for k, (name, share) in enumerate(shares.items()):
+    inside = tried = 0
+    texts = []
+    for k, (name, count) in enumerate(counts.items()):
         color, (low, high) = SERIES[k], bounds[name]
+        every = len(values) // len(count)
         if np.allclose(low, high):
             axes.plot(values, high, color=color, linestyle=STYLES[k])
         else:
             axes.fill_between(values, low, high, color=color, alpha=0.18, linewidth=0)
-        band = 5 * np.sqrt(share * (1 - share) / n)
+        share = np.array(count) / total
+        # Wilson's interval, which stays wide enough where the count is 0.
+        z = 5.0
+        middle = (share + z**2 / (2 * total)) / (1 + z**2 / total)
+        half = np.sqrt(share * (1 - share) / total + (z / (2 * total)) ** 2)
+        half *= z / (1 + z**2 / total)
+        below = np.maximum(share - middle + half, 0)
+        above = np.maximum(middle + half - share, 0)
         axes.errorbar(
-            values, share, band, fmt=MARKERS[k], color=color, markersize=5, capsize=2, label=name
+            values[::every],
+            share,
+            np.stack([below, above]),
+            fmt=MARKERS[k],
+            color=color,
+            markersize=5,
+            capsize=2,
+            label=name,
         )
-        inside += int(np.sum((share + band >= low) & (share - band <= high)))
+        agrees = (middle + half >= low[::every]) & (middle - half <= high[::every])
+        inside, tried = inside + int(agrees.sum()), tried + agrees.size
+        texts.append(f"{name} from {share[0]:.2f} down to {share[-1]:.2f}")
     axes.set(xscale="log", xlabel="temperature t", ylabel="P(max b > 0.99)", ylim=(-0.03, 1.03))
     axes.set_xlim(float(values[0]) / 1.2, float(values[-1]) * 1.2)
-    _plain_ticks(axes, (0.01, 0.03, 0.1, 0.3, 1.0, 3.0))
+    _plain_ticks(axes.xaxis, axes.get_xlim(), (0.01, 0.03, 0.1, 0.3, 1.0, 3.0))
     axes.legend()
-    text = "; ".join(
-        f"{name}, from {share[0]:.2f} down to {share[-1]:.2f}" for name, share in shares.items()
-    )
     show(
         figure,
-        f"Share of relaxed samples whose largest entry exceeds 0.99, against temperatures from "
-        f"{values[0]:.2g} to {values[-1]:.2g}: {text}. {inside} of "
-        f"{values.size * len(shares)} simulated shares agree with the exact bounds.",
+        f"Share of relaxed samples whose largest entry exceeds 0.99, as the temperature rises from "
+        f"{values[0]:.2g} to {values[-1]:.2g}: {'; '.join(texts)}. {inside} of {tried} simulated "
+        "shares agree with the exact bounds.",
     )
 
 
-def _plain_ticks(axes: object, places: tuple[float, ...]) -> None:
+def _plain_ticks(axis: Axis, limits: tuple[float, float], places: tuple[float, ...]) -> None:
     """Ticks at these places of a logarithmic axis, written as plain numbers."""
-    axis = axes.xaxis  # type: ignore[attr-defined]
-    low, high = axes.get_xlim()  # type: ignore[attr-defined]
-    kept = [place for place in places if low <= place <= high]
-    axis.set_major_locator(FixedLocator(kept))
+    axis.set_major_locator(FixedLocator([p for p in places if limits[0] <= p <= limits[1]]))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def network() -> None:
@@ -167,7 +183,7 @@ def mean_and_variance(logits: Floats, values: Floats) -> None:
     right.legend()
     for ax in (left, right):
         ax.set(xscale="log", xlabel="temperature t")
-        _plain_ticks(ax, (0.01, 0.1, 1.0, 10.0))
+        _plain_ticks(ax.xaxis, ax.get_xlim(), (0.01, 0.1, 1.0, 10.0))
     last = float(values[-1])
     show(
         figure,
@@ -190,10 +206,11 @@ def tradeoff(values: Floats, means: Floats, errors: Floats, spread: Floats, exac
     guide = spread[0] * np.sqrt(values[0] / values)
     right.plot(values, guide, color=PURPLE, linestyle=":", label="slope -1/2")
     right.set(title="standard deviation, all entries", yscale="log")
+    _plain_ticks(right.yaxis, right.get_ylim(), (0.01, 0.03, 0.1, 0.3, 1.0, 3.0))
     right.legend()
     for ax in (left, right):
         ax.set(xscale="log", xlabel="temperature t")
-        _plain_ticks(ax, (0.01, 0.1, 1.0, 10.0))
+        _plain_ticks(ax.xaxis, ax.get_xlim(), (0.01, 0.1, 1.0, 10.0))
     shown = "; ".join(
         f"{mean:.3f} at {t:.2g}" for t, mean in list(zip(values, means, strict=True))[::2]
     )

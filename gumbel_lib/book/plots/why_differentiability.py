@@ -84,6 +84,9 @@ def two_searches(function: Function, path: Floats, tried: Floats, num_initial: i
     left.annotate(
         "start A", (path[0], function(path[0])), (0, 10), textcoords="offset points", ha="center"
     )
+    left.annotate(
+        "stops", (path[-1], function(path[-1])), (0, -18), textcoords="offset points", ha="center"
+    )
     left.set(title="Adam, from A", ylabel="f(x)")
     values = function(tried)
     right.plot(
@@ -99,7 +102,7 @@ def two_searches(function: Function, path: Floats, tried: Floats, num_initial: i
         label="chosen by the model",
     )
     best = int(np.argmin(values))
-    right.plot(tried[best], values[best], "*", color=PURPLE, markersize=14, label="best or last")
+    right.plot(tried[best], values[best], "*", color=PURPLE, markersize=14, label="best found")
     right.set_title("Bayesian optimisation")
     right.legend(loc="upper center")
     show(
@@ -119,9 +122,9 @@ def kink(slopes: ArrayLike) -> None:
     chosen = np.asarray(slopes, dtype=float)
     lines = ("--", "-.", ":")
     colors = (ORANGE, GREEN, PURPLE)
+    axes.plot(x, np.maximum(x, 0), color=BLUE, linewidth=5, alpha=0.75, label="ReLU")
     for slope, line, color in zip(chosen, lines, colors, strict=False):
         axes.plot(x, slope * x, line, color=color, label=f"slope {slope:.3g}")
-    axes.plot(x, np.maximum(x, 0), color=BLUE, linewidth=2.6, label="ReLU")
     axes.plot(0, 0, "o", color=INK, markersize=7)
     axes.set(xlabel="x", ylabel="max(x, 0)", ylim=(-1.2, 2.1))
     axes.legend(loc="upper left")
@@ -180,10 +183,17 @@ def staircase(
     """Loss of the sample for fixed random numbers, and its mean over all of them."""
     figure, (left, right) = subplots(1, 2, height=3.0, sharey=True)
     jumps = 0
-    for (level, losses), color, line in zip(
-        stairs.items(), SERIES[1:], ("-", "--", ":"), strict=False
-    ):
-        left.plot(grid, losses, line, color=color, drawstyle="steps-mid", label=f"u = {level:.3g}")
+    looks = zip(SERIES[1:], ("-", "--", ":"), (4.0, 2.8, 1.8), strict=True)
+    for (level, losses), (color, line, width) in zip(stairs.items(), looks, strict=False):
+        left.plot(
+            grid,
+            losses,
+            line,
+            color=color,
+            linewidth=width,
+            drawstyle="steps-mid",
+            label=f"u = {level:.3g}",
+        )
         jumps += int((np.diff(losses) != 0).sum())
     left.set(title="for one random number u", ylabel="loss")
     right.plot(grid, mean, color=BLUE, label="mean over u")
