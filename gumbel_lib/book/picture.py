@@ -49,7 +49,8 @@ def picture() -> str:
         heights = [sample[k] for sample in relaxed]
         soft.bar(classes + (k - 1) * width, heights, width, color=SERIES[k], label=names[k])
     soft.set_xticks(classes, [f"{temperature:g}" for temperature in temperatures])
-    soft.set(title="3. Softmax for slopes", xlabel="temperature", ylabel="relaxed draw", ylim=(0, 1.05))
+    soft.set(title="3. Softmax for slopes", ylim=(0, 1.05))
+    soft.set(xlabel="temperature", ylabel="relaxed draw")
     soft.legend(loc="upper right", handlelength=0.8)
     return render(
         figure,

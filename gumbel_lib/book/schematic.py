@@ -69,15 +69,15 @@ def draw(
         )
         axes.text(box.x, box.y, box.text, ha="center", va="center", fontsize=9, zorder=3)
 
-    def arrow(start: Box, end: Box, drop: float, color: str, line: str) -> None:
+    def arrow(start: Box, end: Box, drop: float, shift: float, color: str, line: str) -> None:
         side = 1 if end.x > start.x else -1
         if abs(end.x - start.x) > 0.3:
             tail = (start.x + side * start.width / 2, start.y - drop)
             head = (end.x - side * end.width / 2, end.y - drop)
         else:
             up = 1 if end.y > start.y else -1
-            tail = (start.x + drop, start.y + up * tall / 2)
-            head = (end.x + drop, end.y - up * tall / 2)
+            tail = (start.x + shift, start.y + up * tall / 2)
+            head = (end.x + shift, end.y - up * tall / 2)
         axes.add_patch(
             FancyArrowPatch(
                 tail,
@@ -94,10 +94,10 @@ def draw(
         )
 
     for name, other in forward:
-        arrow(boxes[name], boxes[other], -0.1, INK, "-")
+        arrow(boxes[name], boxes[other], -0.1, 0, INK, "-")
     for name, other, passes in gradient:
         start, end = boxes[name], boxes[other]
-        arrow(start, end, 0.12, ORANGE, "--")
+        arrow(start, end, 0.12, 0.12, ORANGE, "--")
         if not passes:
             side = 1 if end.x > start.x else -1
             middle = (start.x + end.x + side * (start.width - end.width) / 2) / 2
