@@ -69,7 +69,8 @@ def gumbel_max(logits: Array, noise: Array, *, axis: int = -1) -> Array:
 
     References
     ----------
-    R. D. Luce, *Individual Choice Behavior*, 1959, quoting E. Holman and A. Marley;
+    R. D. Luce and P. Suppes, *Handbook of Mathematical Psychology* III, 1965, p. 338, quoting
+    E. Holman and A. Marley;
     J. I. Yellott, J. Math. Psych. 15, 1977.
 
     Examples

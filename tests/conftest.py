@@ -1,7 +1,38 @@
-"""Settings shared by all tests."""
+"""Repeatable property tests, and the built site."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
 from hypothesis import settings
+
+ROOT = Path(__file__).parents[1]
 
 # No deadline: a slow machine is no defect. Derandomised: a run finds what the last one found.
 settings.register_profile("book", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("book")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """A fresh build of the book, one for all workers."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    built = folder / "built"
+    with FileLock(folder / "site.lock"):
+        if not built.exists():
+            jupyter_book = Path(sys.executable).with_name("jupyter-book")
+            options = ["-W", "-n", "--keep-going", "--path-output", str(folder)]
+            command = [jupyter_book, "build", *options, ROOT]
+            done = subprocess.run(command, capture_output=True, text=True)
+            lines = done.stderr.splitlines()
+            warnings = [line for line in lines if "WARNING" in line or "ERROR" in line]
+            failure = "\n".join(warnings or lines[-30:]) if done.returncode else ""
+            built.write_text(failure, encoding="utf-8")
+    failure = built.read_text(encoding="utf-8")
+    assert not failure, f"the build warns:\n{failure}"
+    return folder / "_build" / "html"

@@ -1,25 +1,9 @@
 """The site builds with warnings as errors and asks no other host for anything."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """A fresh build of the book, in a folder of its own."""
-    folder = tmp_path_factory.mktemp("site")
-    jupyter_book = Path(sys.executable).with_name("jupyter-book")
-    options = ["-W", "-n", "--keep-going", "--path-output", str(folder)]
-    done = subprocess.run([jupyter_book, "build", *options, ROOT], capture_output=True, text=True)
-    warnings = [text for text in done.stderr.splitlines() if "WARNING" in text or "ERROR" in text]
-    assert done.returncode == 0, "the build warns:\n" + "\n".join(warnings or [done.stderr[-3000:]])
-    return folder / "_build" / "html"
 
 
 def pages(site):

@@ -38,7 +38,13 @@ def picture() -> str:
 
     frequency = np.bincount(draws, minlength=3) / DRAWS
     band = 5 * np.sqrt(probs * (1 - probs) / DRAWS)
-    many.bar(classes, probs, width=0.6, color=SERIES[:3], alpha=0.3)
+    many.bar(
+        classes,
+        probs,
+        width=0.6,
+        color=[(color, 0.3) for color in SERIES[:3]],
+        edgecolor=SERIES[:3],
+    )
     many.errorbar(classes, probs, band, fmt="none", ecolor=INK, capsize=6, linewidth=1.2)
     many.plot(classes, frequency, "D", color=INK, markersize=5)
     many.set_xticks(classes, names)

@@ -1,16 +1,22 @@
-"""The Sphinx side of the book: inline figures that follow the theme, and its style sheet."""
+"""The Sphinx side of the book: figures and interactives inside the page, and its style sheet."""
 
 from __future__ import annotations
 
+import copy
+import html
+import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import vl_convert
 from docutils import nodes
-from myst_nb.core.render import MimeData, NbElementRenderer
+from myst_nb.core.render import MimeData, MimeRenderPlugin
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from .interactive import MIME, VEGA_LITE
 from .style import PALETTE
 
 
@@ -31,15 +37,24 @@ class InlineSvg(SphinxDirective):
         return [_inline(Path(path).read_text(encoding="utf-8"), Path(path).stem)]
 
 
-class InlineFigureRenderer(NbElementRenderer):  # type: ignore[misc]
-    """Puts SVG figures into the page itself, their colours as CSS variables."""
+class FigureRenderer(MimeRenderPlugin):  # type: ignore[misc]
+    """Puts figures and interactives into the page itself, their colours as CSS variables."""
 
-    def render_image(self, data: MimeData) -> list[nodes.Element]:
-        """Inline an SVG; leave other images to the stock renderer."""
-        if data.mime_type != "image/svg+xml":
-            images: list[nodes.Element] = super().render_image(data)
-            return images
-        return [_inline(data.string, f"figure-{data.cell_index}-{data.output_index}")]
+    mime_priority_overrides = (("*", MIME, 1),)
+
+    @staticmethod
+    def handle_mime(
+        renderer: Any,
+        data: MimeData,
+        inline: bool,
+    ) -> Sequence[nodes.Element] | None:
+        """Render SVG and Vega-Lite outputs; leave others to the stock renderer."""
+        prefix = f"figure-{data.cell_index}-{data.output_index}"
+        if data.mime_type == "image/svg+xml":
+            return [_inline(data.string, prefix)]
+        if data.mime_type == MIME:
+            return [nodes.raw(text=interactive_html(data.content, prefix), format="html")]
+        return None
 
 
 def themed(svg: str, prefix: str) -> str:
@@ -50,9 +65,42 @@ def themed(svg: str, prefix: str) -> str:
     svg = svg.replace("<svg ", f'<svg style="{size}" ', 1)
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}-", svg)
+    return _recoloured(svg).replace("'DejaVu Sans', sans-serif", "var(--pst-font-family-base)")
+
+
+def _recoloured(text: str) -> str:
     for role, (light, _) in PALETTE.items():
-        svg = svg.replace(light, f"var(--figure-{role})")
-    return svg.replace("'DejaVu Sans', sans-serif", "var(--pst-font-family-base)")
+        text = text.replace(light, f"var(--figure-{role})")
+    return text
+
+
+def interactive_html(spec: dict[str, Any], prefix: str) -> str:
+    """An interactive: its first state as SVG, room for the controls, the readout and the data.
+
+    The script book.js brings it to life; without JavaScript it stays a figure.
+    """
+    spec = copy.deepcopy(spec)
+    layer = next(layer for layer in spec["layer"] if layer.get("name") == "readout")
+    # The page shows the words in an element that screen readers follow.
+    layer["mark"] |= {"fontSize": 1, "opacity": 0, "lineBreak": "\f"}
+    layer["encoding"]["y"] = {"value": 20}
+    svg = vl_convert.vegalite_to_svg({**spec, "width": 620}, vl_version=VEGA_LITE)
+    words = re.search(r"readout_marks.*?<text[^>]*>(.*?)</text>", svg, re.DOTALL)[1]  # type: ignore[index]
+    svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
+    svg = re.sub(r"url\(#", f"url(#{prefix}-", svg)
+    controls = "".join(
+        f'<div class="vega-bind">{html.escape(param["bind"]["name"])}</div>'
+        for param in spec["params"]
+        if "bind" in param
+    )
+    description = html.escape(spec.pop("description"))
+    data = _recoloured(json.dumps(spec, separators=(",", ":"))).replace("<", "\\u003c")
+    return (
+        f'<div class="interactive"><div class="chart" role="img" aria-label="{description}">'
+        f'{_recoloured(svg)}</div><div class="controls">{controls}</div>'
+        f"<output>{words}</output>"
+        f'<script type="application/json">{data}</script></div>'
+    )
 
 
 def palette_css() -> str:
@@ -64,26 +112,35 @@ def palette_css() -> str:
     return "".join(themes)
 
 
-def _write_palette(app: Sphinx) -> None:
+def _write_static(app: Sphinx) -> None:
     folder = Path(app.doctreedir) / "static"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "palette.css").write_text(palette_css(), encoding="utf-8")
+    vega = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed", vl_version=VEGA_LITE)
+    # A function of its own keeps the bundle's names apart from those of other scripts.
+    (folder / "vega.js").write_text(f"(() => {{\n{vega}\n}})();\n", encoding="utf-8")
     app.config.html_static_path += [str(folder), str(Path(__file__).parent / "static")]
 
 
-def _unique_identifiers(
-    app: Sphinx, page: str, template: str, context: dict[str, Any], tree: object
-) -> None:
-    """Drop identifiers that sphinx-proof and sphinx-exercise give to every box alike."""
+def _tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: object) -> None:
+    """Mend what other extensions put on a page."""
+    # sphinx-proof and sphinx-exercise give every box the same identifiers.
     pattern = r' id="(proof|proof-content|exercise-content|solution-content)"'
     context["body"] = re.sub(pattern, "", context.get("body", ""))
+    # Jupyter Book loads sphinx-thebe, which names another host, twice, and is not used.
+    context["script_files"] = [
+        script
+        for script in context.get("script_files", [])
+        if "thebe" not in str(script) + str(getattr(script, "attributes", ""))
+    ]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.add_directive("inline-svg", InlineSvg)
-    app.connect("builder-inited", _write_palette)
-    app.connect("html-page-context", _unique_identifiers)
+    app.connect("builder-inited", _write_static)
+    app.connect("html-page-context", _tidy)
     app.add_css_file("palette.css")
     app.add_css_file("book.css")
+    app.add_js_file("book.js", loading_method="defer")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

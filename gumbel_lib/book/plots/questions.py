@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..figures import show
-from ..style import BLUE, GREEN, INK, MUTED, ORANGE, subplots
+from ..style import BLUE, GREEN, INK, MUTED, NARROW, ORANGE, subplots
 
 Floats = NDArray[np.float64]
 
@@ -24,17 +24,17 @@ def gradient_estimators(
     temperatures: Floats, estimates: Sequence[Mapping[str, tuple[float, float]]]
 ) -> None:
     """Mean and standard deviation of gradient estimates against the temperature."""
-    figure, (left, right) = subplots(1, 2, height=3.4)
+    figure, (upper, lower) = subplots(2, 1, width=NARROW, height=5.6, sharex=True)
     for name, (label, color, line, marker) in ESTIMATORS.items():
         style = {"color": color, "linestyle": line, "marker": marker, "markersize": 5}
         means, spreads = np.array([estimate[name] for estimate in estimates]).T
-        left.plot(temperatures, means, label=label, **style)
-        right.plot(temperatures, spreads, **style)
+        upper.plot(temperatures, means, label=label, **style)
+        lower.plot(temperatures, spreads, **style)
     exact = estimates[0]["exact"][0]
-    left.axhline(exact, color=INK, linewidth=1.2, linestyle=":", label="exact gradient")
-    left.set(title="Mean", ylabel="gradient", xlabel="temperature", xscale="log", ylim=(0, None))
-    right.set(title="Standard deviation", xlabel="temperature", xscale="log", yscale="log")
-    figure.legend(loc="outside lower center", ncols=2)
+    upper.axhline(exact, color=INK, linewidth=1.2, linestyle=":", label="exact gradient")
+    upper.set(title="Mean of the estimate", ylabel="gradient", xscale="log", ylim=(0, None))
+    lower.set(title="Standard deviation of the estimate", xlabel="temperature", yscale="log")
+    figure.legend(loc="outside lower center", ncols=1)
     cold = estimates[0]
     text = "; ".join(
         f"{label} mean {cold[name][0]:.3f}, standard deviation {cold[name][1]:.2f}"
@@ -57,7 +57,7 @@ def objectives(probs: Floats, values: Mapping[str, Floats], log_likelihood: floa
         "discrete": ("one-hot samples, categorical KL", GREEN, "--"),
         "concrete": ("relaxed samples, Concrete KL", BLUE, "-"),
     }
-    figure, axes = subplots(height=3.4)
+    figure, axes = subplots(width=NARROW, height=3.8)
     for name, (label, color, line) in looks.items():
         axes.plot(probs, values[name], color=color, linestyle=line, label=label)
         best = int(values[name].argmax())
@@ -73,7 +73,7 @@ def objectives(probs: Floats, values: Mapping[str, Floats], log_likelihood: floa
     low = float(min(values["concrete"].max(), log_likelihood)) - 0.35
     high = float(max(value.max() for value in values.values())) + 0.08
     axes.set(xlabel="posterior probability of class 0", ylabel="nats", ylim=(low, high))
-    figure.legend(loc="outside lower center", ncols=2)
+    figure.legend(loc="outside lower center", ncols=1)
     text = "; ".join(
         f"{label} {values[name].max():.3f} at {probs[values[name].argmax()]:.2f}"
         for name, (label, *_) in looks.items()

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..figures import show
 from ..schematic import Box, draw
-from ..style import BLUE, GREEN, INK, MUTED, NARROW, ORANGE, PURPLE, SERIES, subplots
+from ..style import BLUE, GREEN, INK, MUTED, NARROW, ORANGE, PAPER, PURPLE, SERIES, subplots
 
 Floats = NDArray[np.float64]
 Function = Callable[[Any], Any]
@@ -24,9 +24,14 @@ def _curve(axes: Any, function: Function) -> None:
     axes.set(xlabel="x", xlim=(LOW - 0.15, HIGH + 0.15))
 
 
+def _legend(axes: Any, where: str, **options: Any) -> None:
+    """A legend on paper, so that no grid line runs through its text."""
+    axes.legend(loc=where, frameon=True, framealpha=1, edgecolor=PAPER, **options)
+
+
 def slope_and_probes(function: Function, slope: Function, point: float, offsets: Floats) -> None:
     """The curve, its tangent at A, and probes of the neighbourhood."""
-    figure, axes = subplots(height=3.3)
+    figure, axes = subplots(width=NARROW, height=3.0)
     _curve(axes, function)
     value, steep = float(function(point)), float(slope(point))
     reach = np.array([-1.1, 1.1])
@@ -40,7 +45,7 @@ def slope_and_probes(function: Function, slope: Function, point: float, offsets:
         "A", (point, value), (8, 6), textcoords="offset points", fontsize=11, fontweight="bold"
     )
     axes.set_ylabel("f(x)")
-    axes.legend(loc="upper center")
+    _legend(axes, "upper center")
     side = "right" if steep < 0 else "left"
     show(
         figure,
@@ -54,22 +59,23 @@ def slope_and_probes(function: Function, slope: Function, point: float, offsets:
 def evaluations(dimensions: ArrayLike, told: ArrayLike, blind: ArrayLike) -> None:
     """Values asked for with and without the slope, against the dimension."""
     d, few, many = (np.asarray(values, dtype=float) for values in (dimensions, told, blind))
-    figure, axes = subplots(height=3.0)
+    figure, axes = subplots(width=NARROW, height=3.0)
     axes.plot(d, many, "s-", color=ORANGE, label="without the slope")
     axes.plot(d, few, "o-", color=BLUE, label="with the slope")
-    axes.plot(d, 5 * few, ":", color=BLUE, label="with the slope, each counted five times")
+    axes.plot(d, 5 * few, ":", color=BLUE, label="with the slope, charged")
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(d, [f"{int(value)}" for value in d])
     axes.minorticks_off()
-    axes.set(xlabel="dimension d", ylabel="function values asked for")
-    axes.legend(loc="upper left")
+    axes.set(xlabel="dimension d", ylabel="function values")
+    _legend(axes, "upper left")
     show(
         figure,
         f"Function values that BFGS asks for on its way to the minimum, against the dimension, on "
         f"logarithmic axes. At d = {d[0]:.0f}: {few[0]:.0f} with the slope and {many[0]:.0f} "
         f"without. At d = {d[-1]:.0f}: {few[-1]:.0f} with and {many[-1]:.0f} without, "
-        f"{many[-1] / few[-1]:.3g} times as many.",
+        f"{many[-1] / few[-1]:.3g} times as many. A dotted line is five times "
+        f"as high as the count with the slope.",
     )
 
 
@@ -104,7 +110,7 @@ def two_searches(function: Function, path: Floats, tried: Floats, num_initial: i
     best = int(np.argmin(values))
     right.plot(tried[best], values[best], "*", color=PURPLE, markersize=14, label="best found")
     right.set_title("Bayesian optimisation")
-    right.legend(loc="upper center")
+    _legend(right, "upper center")
     show(
         figure,
         f"Two panels over one curve with two valleys. Left: {path.size - 1} steps of Adam start "
@@ -127,7 +133,7 @@ def kink(slopes: ArrayLike) -> None:
         axes.plot(x, slope * x, line, color=color, label=f"slope {slope:.3g}")
     axes.plot(0, 0, "o", color=INK, markersize=7)
     axes.set(xlabel="x", ylabel="max(x, 0)", ylim=(-1.2, 2.1))
-    axes.legend(loc="upper left")
+    _legend(axes, "upper left")
     text = ", ".join(f"{slope:.3g}" for slope in chosen)
     show(
         figure,
@@ -195,7 +201,7 @@ def staircase(
             label=f"u = {level:.3g}",
         )
         jumps += int((np.diff(losses) != 0).sum())
-    left.set(title="for one random number u", ylabel="loss")
+    left.set(title="each line: one fixed u", ylabel="loss")
     right.plot(grid, mean, color=BLUE, label="mean over u")
     reach = np.array([-1.2, 1.2])
     here = float(np.interp(at, grid, mean))
@@ -205,7 +211,7 @@ def staircase(
     top = float(max(losses.max() for losses in stairs.values()))
     for axes in (left, right):
         axes.set(xlabel="logit of class 0", ylim=(0.2, 1.35 * top))
-        axes.legend(loc="upper left", ncols=3 if axes is left else 1, columnspacing=1)
+        _legend(axes, "upper left", ncols=3 if axes is left else 1, columnspacing=1)
     show(
         figure,
         f"Loss against the logit of class 0. Left: for {len(stairs)} fixed random numbers it is a "

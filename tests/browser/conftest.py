@@ -1,0 +1,91 @@
+"""A Chromium, the site served to it, and the interactives driven through their real controls."""
+
+import functools
+import json
+import shutil
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="package")
+def browser():
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip(f"browser tests need one of {', '.join(NAMES)}; none is installed")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="package")
+def address(site):
+    """Where the built site is served."""
+    handler = functools.partial(Quiet, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class Interactive:
+    """The interactive of a page."""
+
+    def __init__(self, page):
+        self.page = page
+        self.box = page.locator(".interactive").first
+        self.box.scroll_into_view_if_needed()
+        page.locator(".interactive[data-live]").first.wait_for(timeout=15_000)
+
+    def set(self, label, value):
+        """Move the slider, or choose from the menu, of this label."""
+        control = self.box.locator(".controls").get_by_label(label)
+        if control.evaluate("control => control.tagName") == "SELECT":
+            control.select_option(str(value))
+        else:
+            control.fill(str(value))
+        self.box.evaluate("async box => { await box.view.runAsync(); }")
+
+    @property
+    def words(self):
+        """What the live region says."""
+        return self.box.locator("output").inner_text()
+
+    @property
+    def numbers(self):
+        """The row behind the readout, at full precision."""
+        script = "box => JSON.stringify(box.querySelector('.readout_marks text').__data__.datum)"
+        return json.loads(self.box.evaluate(script))
+
+    @property
+    def data(self):
+        """The rows that the chart was given."""
+        script = "box => box.querySelector('script').textContent"
+        return json.loads(self.box.evaluate(script))["data"]["values"]
+
+
+@pytest.fixture
+def interactive(browser, site):
+    """Opens a chapter from disk and drives its interactive: ``interactive("gumbel_max")``."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    problems = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+
+    def open_chapter(name):
+        page.goto((site / "chapters" / f"{name}.html").as_uri())
+        return Interactive(page)
+
+    yield open_chapter
+    page.close()
+    assert not problems, problems
