@@ -394,7 +394,12 @@ def expected_loss_minimiser(true_probs: ArrayLike, temperature: float) -> Floats
         first, second = moments(logits, t, lambda x, _: table(np.maximum(x, low)))
         return float(((first - probs) ** 2 + second - first**2).sum())
 
-    start = np.log(np.maximum(probs, 1e-3))
-    found = optimize.minimize(loss, start[:-1] - start[-1], method="BFGS")
+    # The loss has plateaus, where a search may stall: start at the truth and at equal logits.
+    truth = np.log(np.maximum(probs, 1e-3))
+    starts = truth[:-1] - truth[-1], np.zeros(probs.size - 1)
+    found = min(
+        (optimize.minimize(loss, start, method="BFGS") for start in starts),
+        key=lambda result: float(result.fun),
+    )
     minimiser: Floats = special.softmax(np.append(found.x, 0.0))
     return minimiser

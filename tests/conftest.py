@@ -36,3 +36,14 @@ def site(tmp_path_factory):
     failure = built.read_text(encoding="utf-8")
     assert not failure, f"the build warns:\n{failure}"
     return folder / "_build" / "html"
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print what the browser tests measured."""
+    reports = terminalreporter.stats.get("passed", []) + terminalreporter.stats.get("failed", [])
+    pages = [
+        value for report in reports for name, value in report.user_properties if name == "page"
+    ]
+    if pages:
+        terminalreporter.section("pages, compressed, beyond the theme's own files")
+        terminalreporter.write_line("\n".join(sorted(set(pages))))

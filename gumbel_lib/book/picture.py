@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy import special
 
 from .. import gumbel_max, gumbel_softmax, standard_gumbel
 from .figures import render
-from .style import INK, MUTED, SERIES, subplots
+from .style import INK, MUTED, PAPER, SERIES, subplots
 
 PATH = Path("chapters", "trick.svg")
 DRAWS = 2000
@@ -66,6 +67,18 @@ def picture() -> str:
         f"their z = 5 band around {', '.join(f'{p:.1f}' for p in probs)}. Third, a softmax of the "
         "first draw at temperatures 0.1, 0.5 and 2: the winner's weight falls from "
         f"{relaxed[0][winner]:.2f} to {relaxed[-1][winner]:.2f}.",
+    )
+
+
+def card(svg: str) -> str:
+    """The picture under its title, in the proportions in which links to the book are shown."""
+    place = 'x="40" y="130" width="1120" height="470"'
+    panels = re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', place, svg, count=1)
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="1200" height="630">'
+        f'<rect width="1200" height="630" fill="{PAPER}"/>'
+        f'<text x="60" y="90" font-family="sans-serif" font-size="52" fill="{INK}">'
+        f"The Gumbel-Max Trick, Executable</text>{panels}</svg>"
     )
 
 

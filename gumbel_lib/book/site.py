@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import copy
 import html
+import importlib
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import vl_convert
 from docutils import nodes
@@ -16,12 +19,15 @@ from myst_nb.core.render import MimeData, MimeRenderPlugin
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from . import mathematics
 from .interactive import MIME, VEGA_LITE
+from .picture import PATH as PICTURE
+from .picture import card
 from .style import PALETTE
 
 
 def _inline(svg: str, prefix: str) -> nodes.raw:
-    box = f'<div class="inline-figure" tabindex="0">{themed(svg, prefix)}</div>'
+    box = f'<div class="inline-figure">{themed(svg, prefix)}</div>'
     return nodes.raw(text=box, format="html")
 
 
@@ -35,6 +41,19 @@ class InlineSvg(SphinxDirective):
         name, path = self.env.relfn2path(self.arguments[0])
         self.env.note_dependency(name)
         return [_inline(Path(path).read_text(encoding="utf-8"), Path(path).stem)]
+
+
+class Interactive(SphinxDirective):
+    """``{interactive} MODULE.FUNCTION``: an interactive on a page that is no notebook."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Call the function, which returns the specification."""
+        module, function = self.arguments[0].split(".")
+        interactive = importlib.import_module(f".interactives.{module}", __package__)
+        spec = getattr(interactive, function)()
+        return [nodes.raw(text=interactive_html(spec, function), format="html")]
 
 
 class FigureRenderer(MimeRenderPlugin):  # type: ignore[misc]
@@ -94,7 +113,8 @@ def interactive_html(spec: dict[str, Any], prefix: str) -> str:
         if "bind" in param
     )
     description = html.escape(spec.pop("description"))
-    data = _recoloured(json.dumps(spec, separators=(",", ":"))).replace("<", "\\u003c")
+    vega = vl_convert.vegalite_to_vega(spec, vl_version=VEGA_LITE)
+    data = _recoloured(json.dumps(vega, separators=(",", ":"))).replace("<", "\\u003c")
     return (
         f'<div class="interactive"><div class="chart" role="img" aria-label="{description}">'
         f'{_recoloured(svg)}</div><div class="controls">{controls}</div>'
@@ -119,14 +139,24 @@ def _write_static(app: Sphinx) -> None:
     vega = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed", vl_version=VEGA_LITE)
     # A function of its own keeps the bundle's names apart from those of other scripts.
     (folder / "vega.js").write_text(f"(() => {{\n{vega}\n}})();\n", encoding="utf-8")
+    picture = (Path(app.srcdir) / PICTURE).read_text(encoding="utf-8")
+    (folder / "card.png").write_bytes(vl_convert.svg_to_png(card(picture)))
     app.config.html_static_path += [str(folder), str(Path(__file__).parent / "static")]
+
+
+def _write_mathematics(app: Sphinx, env: Any) -> None:
+    for page in env.found_docs:
+        mathematics.read(env.get_doctree(page))
+    mathematics.write_static(Path(app.doctreedir) / "static")
 
 
 def _tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: object) -> None:
     """Mend what other extensions put on a page."""
     # sphinx-proof and sphinx-exercise give every box the same identifiers.
     pattern = r' id="(proof|proof-content|exercise-content|solution-content)"'
-    context["body"] = re.sub(pattern, "", context.get("body", ""))
+    body = re.sub(pattern, "", context.get("body", ""))
+    # Its list of references has a role that ARIA has since dropped.
+    context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
     # Jupyter Book loads sphinx-thebe, which names another host, twice, and is not used.
     context["script_files"] = [
         script
@@ -135,11 +165,26 @@ def _tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: 
     ]
 
 
+def _address(app: Sphinx, config: Any) -> None:
+    """Take the site's address, if it has one, from the environment."""
+    url = os.environ.get("BOOK_URL", "")
+    config.html_baseurl = config.ogp_site_url = url
+    config.notfound_urls_prefix = urlsplit(url).path or "/"
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
+    app.connect("config-inited", _address)
+    if os.environ.get("BOOK_URL"):
+        app.setup_extension("sphinx_sitemap")
     app.add_directive("inline-svg", InlineSvg)
+    app.add_directive("interactive", Interactive)
     app.connect("builder-inited", _write_static)
+    app.connect("env-updated", _write_mathematics)
     app.connect("html-page-context", _tidy)
+    inline, block = mathematics.visit_inline, mathematics.visit_block
+    app.add_html_math_renderer("built", (inline, None), (block, None))
+    app.add_css_file("math.css")
     app.add_css_file("palette.css")
     app.add_css_file("book.css")
     app.add_js_file("book.js", loading_method="defer")

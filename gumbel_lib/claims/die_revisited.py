@@ -108,7 +108,7 @@ def _loss(logits: Floats, temperature: float) -> float:
     "minimiser",
     "At temperatures 0.5, 1 and 2 the slope of the expected loss vanishes at its minimiser.",
     method="quadrature",
-    bound=1e-2,
+    bound=2e-2,
     control="at the true probabilities",
     wrong={"place": lambda temperature: DIE},
 )

@@ -72,7 +72,8 @@ class Interactive:
     def data(self):
         """The rows that the chart was given."""
         script = "box => box.querySelector('script').textContent"
-        return json.loads(self.box.evaluate(script))["data"]["values"]
+        sets = json.loads(self.box.evaluate(script))["data"]
+        return next(data["values"] for data in sets if "values" in data)
 
 
 @pytest.fixture

@@ -32,7 +32,11 @@ def _curve(axes: Any, x: Any, sse: Floats, color: str, line: str, label: str) ->
 
 def _plain(axis: Any) -> None:
     """Ticks of a log axis as plain numbers."""
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axis.set_major_formatter(
+        FuncFormatter(
+            lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:.5f}".rstrip("0")
+        )
+    )
     axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
 
 

@@ -122,18 +122,17 @@ def jacobians(adding: Floats, softmax: Floats) -> None:
 
 
 def two_errors(loss: Any, distance: Any, window: int = 50) -> None:
-    """The loss that is minimised beside the distance that is wanted, over one run."""
+    """The loss of each step of a run, and the distance before the first step and after each."""
     figure, axes = subplots(height=3.1)
     loss, distance = np.asarray(loss), np.asarray(distance)
     steps = np.arange(loss.size)
-    shown = slice(None, None, 4)
-    axes.plot(steps[shown], loss[shown], ".", color=ORANGE, markersize=4, alpha=0.6)
+    axes.plot(steps[::4], loss[::4], ".", color=ORANGE, markersize=4, alpha=0.6)
     blocks = loss.reshape(-1, window).mean(axis=1)
     centres = steps.reshape(-1, window).mean(axis=1)
     axes.plot(
         centres, blocks, "-s", color=ORANGE, markersize=5, label=f"loss, mean of {window} steps"
     )
-    axes.plot(steps[shown], distance[shown], color=BLUE, label="distance")
+    axes.plot(np.arange(distance.size)[::4], distance[::4], color=BLUE, label="distance")
     axes.set(yscale="log", xlabel="step", ylabel="sum of squared errors", xlim=(0, loss.size))
     axes.set_ylim(0.5 * distance.min(), 4 * loss.max())
     axes.yaxis.set_major_formatter("{x:g}")
@@ -154,7 +153,8 @@ def learned_path(path: Any, probs: Floats) -> None:
     figure, axes = subplots(height=3.3)
     steps = np.arange(len(path))
     shown = slice(None, None, 4)
-    end, die = len(path), 1.13 * len(path)
+    end = len(path) - 1
+    die = 1.13 * end
     for face, (color, line) in enumerate(FACES):
         last, truth = path[-1, face], probs[face]
         axes.plot(steps[shown], path[shown, face], color=color, linestyle=line)
@@ -170,7 +170,7 @@ def learned_path(path: Any, probs: Floats) -> None:
     axes.set(ylim=(0, 1.2 * probs.max()), xticks=np.linspace(0, end, 6))
     show(
         figure,
-        f"Learned probabilities of {probs.size} faces over {len(path)} steps of one run, all from "
+        f"Learned probabilities of {probs.size} faces over {end} steps of one run, all from "
         f"{path[0, 0]:.3g}. They end at {_list(path[-1])}; the die has {_list(probs)}.",
     )
 

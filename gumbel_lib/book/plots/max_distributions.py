@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -178,9 +178,13 @@ def uniform_maximum(n: int) -> None:
 
 
 def power(
-    sizes: ArrayLike, caught: Floats, false_alarms: Floats, samples: int, enough: int
+    sizes: ArrayLike,
+    caught: Floats,
+    false_alarms: Floats,
+    interval: Callable[[Floats], Floats],
+    enough: int,
 ) -> None:
-    """Share of samples that the test rejects against their size, with z = 5 bands."""
+    """Share of samples that the test rejects against their size, each with its interval."""
     n = np.asarray(sizes, dtype=np.float64)
     figure, axes = subplots(height=3.2)
     rows = (
@@ -188,11 +192,11 @@ def power(
         ("against the exact law (right)", false_alarms, ORANGE, "s", "--"),
     )
     for label, share, color, marker, line in rows:
-        band = 5 * np.sqrt(share * (1 - share) / samples)
+        low, high = interval(share)
         axes.errorbar(
             n,
             share,
-            band,
+            np.maximum([share - low, high - share], 0),
             marker=marker,
             linestyle=line,
             color=color,
@@ -210,7 +214,7 @@ def power(
     text = ", ".join(f"{share:.2f} at {size:,.0f}" for size, share in zip(n, caught, strict=True))
     show(
         figure,
-        f"Share of {samples:,} samples that the 5% Kolmogorov-Smirnov test rejects. Against the "
+        f"Share of simulated samples that the 5% Kolmogorov-Smirnov test rejects. Against the "
         f"Gumbel: {text}. Against the exact law it stays between {false_alarms.min():.3f} and "
         f"{false_alarms.max():.3f}. A line marks {enough:,} maxima, enough by the bound.",
     )

@@ -134,8 +134,18 @@ def simplex(values: tuple[float, ...], samples: Floats, means: Floats, probs: Fl
     figure, axes = subplots(1, len(values), height=2.85)
     for ax, t, sample, mean in zip(axes, values, samples, means, strict=True):
         ax.fill(*corners.T, facecolor="none", edgecolor=MUTED, linewidth=1.2)
-        ax.plot(*(sample @ corners).T, "o", color=BLUE, markersize=3, alpha=0.4, markeredgewidth=0)
-        ax.plot(*(mean @ corners), "D", color=ORANGE, markersize=9, label="mean of b")
+        for k in range(len(corners)):
+            points = sample[sample.argmax(axis=-1) == k] @ corners
+            ax.plot(
+                *points.T,
+                MARKERS[k],
+                color=SERIES[k],
+                markersize=3.5,
+                alpha=0.6,
+                markeredgewidth=0,
+                label=f"class {k} wins",
+            )
+        ax.plot(*(mean @ corners), "D", color=PURPLE, markersize=9, label="mean of b")
         ax.plot(
             *(probs @ corners),
             "+",
@@ -148,7 +158,10 @@ def simplex(values: tuple[float, ...], samples: Floats, means: Floats, probs: Fl
             ax.text(x, y + (0.06 if k == 2 else -0.13), f"class {k}", ha="center", fontsize=9)
         ax.set(title=f"t = {t:g}", xlim=(-0.2, 1.2), ylim=(-0.18, 1.02), aspect="equal")
         ax.axis("off")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    handles, names = axes[0].get_legend_handles_labels()
+    legend = figure.legend(handles, names, loc="outside lower center", ncols=5)
+    for line in legend.get_lines()[: len(corners)]:
+        line.set(markersize=6, alpha=1)
     places = "; ".join(
         f"at {t:g} ({', '.join(f'{entry:.2f}' for entry in mean)})"
         for t, mean in zip(values, means, strict=True)
@@ -157,8 +170,9 @@ def simplex(values: tuple[float, ...], samples: Floats, means: Floats, probs: Fl
     show(
         figure,
         f"Relaxed samples of three classes as points of a triangle, {samples.shape[1]} a panel, at "
-        f"{len(values)} temperatures. The cloud sits in the corners when cold and gathers in the "
-        f"middle when hot. Its mean: {places}; the probabilities are ({target}).",
+        f"{len(values)} temperatures, marked by the class of their largest entry. The cloud sits "
+        f"in the corners when cold and gathers in the middle when hot. Its mean: {places}; the "
+        f"probabilities are ({target}).",
     )
 
 

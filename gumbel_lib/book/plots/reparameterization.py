@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import integrate, special
+from scipy import integrate
 
 from ..figures import show
 from ..schematic import Box, draw
-from ..style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SERIES, subplots
+from ..style import BLUE, GREEN, INK, ORANGE, PURPLE, SERIES, subplots
 
 Floats = NDArray[np.float64]
 STYLES = ("-", "--", ":", "-.")
 
 
 def network() -> None:
-    """The reparameterised network and how far the gradient comes back."""
+    """The reparameterized network and how far the gradient comes back."""
     boxes = {
         "network": Box(0.6, 1.5, "network", "parameter", 0.95),
         "logits": Box(2.1, 1.5, "logits", "parameter", 0.8),
@@ -97,58 +97,6 @@ def winners_maximum(logits: Floats, laws: dict[str, Any]) -> None:
         f"Density of the largest perturbed logit given which of {logits.size} classes won. "
         + "; ".join(text)
         + ". Only for the Gumbel are the curves one.",
-    )
-
-
-def one_logit_moves(logits: Floats, few: Floats, many: Floats, k: int = 0) -> None:
-    """One-hots of single frozen draws, and their mean, as logit `k` moves."""
-    low, high = -5.0, 6.0
-    grid = np.linspace(low, high, 120)
-    rivals = np.delete(logits, k)
-
-    def thresholds(noise: Floats) -> Floats:
-        # Class k wins once its logit passes the best rival less its own noise.
-        jumps: Floats = (rivals + np.delete(noise, k, axis=1)).max(axis=1) - noise[:, k]
-        return jumps
-
-    figure, axes = subplots(1, 2, height=3.1, width_ratios=(1, 1.25))
-    jumps = thresholds(few)
-    for row, jump in enumerate(jumps):
-        base, color = -row * 1.35, SERIES[row % len(SERIES)]
-        axes[0].plot([low, jump, jump, high], [base, base, base + 1, base + 1], color=color)
-    axes[0].set_yticks([0.5 - 1.35 * row for row in range(jumps.size)])
-    axes[0].set_yticklabels([f"draw {row}" for row in range(jumps.size)])
-    axes[0].tick_params(axis="y", length=0)
-    axes[0].spines["left"].set_visible(False)
-    axes[0].grid(visible=False)
-    axes[0].set(title="single draws: 0 or 1", xlabel=f"logit of class {k}", xlim=(low, high))
-
-    curve = special.expit(grid - special.logsumexp(rivals))
-    for noise, color, width in ((few, MUTED, 1.2), (many, ORANGE, 1.6)):
-        at = np.sort(thresholds(noise))
-        share = np.arange(1, at.size + 1) / at.size
-        axes[1].step(
-            np.concatenate([[low], at, [high]]),
-            np.concatenate([[0], share, [1]]),
-            where="post",
-            color=color,
-            linewidth=width,
-            label=f"mean of {at.size} draws",
-        )
-    axes[1].plot(grid, curve, "--", color=INK, linewidth=1.6, label="softmax, exact")
-    axes[1].set(title="their mean", xlabel=f"logit of class {k}", xlim=(low, high))
-    axes[1].set_ylabel(f"share won by class {k}", labelpad=8)
-    axes[1].legend(loc="upper left", fontsize=8.5)
-    at = np.sort(thresholds(many))
-    exact = special.expit(at - special.logsumexp(rivals))
-    rank = np.arange(at.size + 1) / at.size
-    worst = float(max(np.abs(exact - rank[1:]).max(), np.abs(exact - rank[:-1]).max()))
-    show(
-        figure,
-        f"Left: for {jumps.size} frozen draws, the one-hot of class {k} steps from 0 to 1 as its "
-        f"logit rises, at {', '.join(f'{jump:.2f}' for jump in jumps)}. Right: the mean of these "
-        f"steps, of {many.shape[0]} draws, and the exact softmax curve; the mean of "
-        f"{many.shape[0]} stays within {worst:.3f} of it.",
     )
 
 

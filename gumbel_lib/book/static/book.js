@@ -21,11 +21,12 @@
     const chart = box.querySelector(".chart");
     const controls = box.querySelector(".controls");
     const output = box.querySelector("output");
-    const spec = JSON.parse(box.querySelector("script").textContent);
     // Vega measures text in the font it is told, so tell it the page's.
-    spec.config.font = getComputedStyle(box).fontFamily;
+    const family = JSON.stringify(getComputedStyle(box).fontFamily);
+    const spec = JSON.parse(box.querySelector("script").textContent.replaceAll('"sans-serif"', family));
+    delete spec.$schema; // it asks for Vega 5; Vega 6 draws the same
     controls.replaceChildren();
-    const options = { actions: false, bind: controls, renderer: "svg", tooltip: false };
+    const options = { actions: false, bind: controls, mode: "vega", renderer: "svg", tooltip: false };
     box.view = (await vegaEmbed(chart, spec, options)).view;
     const speak = () => {
       const words = chart.querySelector(".readout_marks text")?.textContent ?? "";
@@ -48,3 +49,33 @@
   );
   document.querySelectorAll(".interactive").forEach((box) => near.observe(box));
 })();
+
+// A formula wider than its column scrolls, and whatever scrolls can be reached by keyboard.
+(() => {
+  const scrolling = ".inline-figure, div.math, .wide, .highlight pre, .cell_output .output, .pst-scrollable-table-container";
+
+  function fit() {
+    for (const formula of document.querySelectorAll("span.math")) {
+      formula.classList.remove("wide");
+      const column = formula.closest("p, li, td, dd, figcaption") ?? formula.parentElement;
+      formula.classList.toggle("wide", formula.offsetWidth > column.clientWidth);
+    }
+    for (const box of document.querySelectorAll(scrolling)) {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    }
+  }
+
+  addEventListener("load", fit);
+  addEventListener("resize", fit);
+})();
+
+// A browser may not read other files from a page on disk, which the search would do for excerpts.
+if (location.protocol === "file:" && window.DOCUMENTATION_OPTIONS) {
+  DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+}
+
+for (const link of document.querySelectorAll('a[href$=".ipynb"]')) {
+  link.download = "";
+  link.removeAttribute("target");
+}
