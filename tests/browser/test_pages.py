@@ -14,6 +14,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 THEME = ("_static/styles/", "_static/scripts/", "_static/vendor/", "_static/pygments.css")
 THEME += ("_static/basic.css", "_static/doctools.js", "_static/documentation_options.js")
 THEME += ("_static/sphinx_highlight.js",)
+THEME += ("_static/searchtools.js", "_static/language_data.js", "searchindex.js")  # its search box
 KB = 1000
 VITALS = """() => new Promise(resolve => {
   const found = {paint: 0, shift: 0};

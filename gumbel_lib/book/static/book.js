@@ -71,7 +71,7 @@
 })();
 
 // A browser may not read other files from a page on disk, which the search would do for excerpts.
-if (location.protocol === "file:" && window.DOCUMENTATION_OPTIONS) {
+if (location.protocol === "file:") {
   DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 }
 
