@@ -55,7 +55,7 @@ def slope_and_probes(point: float, distance: float) -> None:
         "(datum.estimate * datum.slope < 0 ? ', the WRONG SIGN' : '')"
     )
     widest = REACH + FARTHEST
-    x = alt.X("x:Q", title="x", scale=alt.Scale(domain=[-widest, widest]))
+    x = alt.X("x:Q", title="x", scale=alt.Scale(domain=[-widest, widest], nice=False))
     y = alt.Y("y:Q", title="f(x)", scale=alt.Scale(domain=[-4, 5]))
     legend = alt.Legend(title=None, symbolSize=400, symbolStrokeWidth=2)
     colors = alt.Scale(domain=KINDS, range=[BLUE, INK, ORANGE])

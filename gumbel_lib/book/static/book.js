@@ -28,6 +28,10 @@
     controls.replaceChildren();
     const options = { actions: false, bind: controls, mode: "vega", renderer: "svg", tooltip: false };
     box.view = (await vegaEmbed(chart, spec, options)).view;
+    // A finger that drags a point keeps reporting where it is, not where it started.
+    chart.addEventListener("pointerdown", ({ target, pointerId }) => {
+      if (target.hasPointerCapture?.(pointerId)) target.releasePointerCapture(pointerId);
+    });
     const speak = () => {
       const words = chart.querySelector(".readout_marks text")?.textContent ?? "";
       if (words !== output.textContent) output.textContent = words;
