@@ -117,7 +117,8 @@ def test_expected_loss_by_simulation(temperature):
 
 
 @pytest.mark.parametrize(
-    ("temperature", "largest", "error"), [(0.49, 0.67, 0.0934), (0.5, 0.66, 0.090), (1.0, 0.60, 0.051)]
+    ("temperature", "largest", "error"),
+    [(0.49, 0.67, 0.0934), (0.5, 0.66, 0.090), (1.0, 0.60, 0.051)],
 )
 def test_minimiser_near_the_reference_figures(temperature, largest, error):
     q = die.expected_loss_minimiser(PROBS, temperature)
