@@ -29,14 +29,14 @@ def training(path: Floats, probs: Floats, temperatures: Floats) -> None:
     """
     last = len(path) - 1
     faces = range(probs.size)
-    records = {f"l{k}": path[::EVERY, k] for k in faces}
+    records = {f"l{k}": path[::EVERY, k].round(7) for k in faces}
     base = alt.Chart(rows(step=np.arange(0, last + 1, EVERY), **records))
     base = base.transform_filter("datum.step == step")
     total = " + ".join(f"exp(datum.l{k})" for k in faces)
     base = base.transform_calculate(**{f"q{k}": f"exp(datum.l{k}) / ({total})" for k in faces})
     true = probs.tolist()
     gaps = [f"abs(datum.q{k} - {true[k]})" for k in faces]
-    start, end = float(temperatures[0]), float(temperatures[-1])
+    start, end = temperatures[[0, -1]].round(9).tolist()
     # After the last step there is no next one; the last temperature stands.
     fraction = f"min(datum.step, {last - 1}) / {last - 1}"
     numbers = base.transform_calculate(
