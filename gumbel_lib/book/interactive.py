@@ -18,7 +18,7 @@ from .style import GRID, INK, MUTED, PAPER
 
 MIME = "application/vnd.vegalite.v5+json"  # as JupyterLab knows it
 VEGA_LITE = "5.20"
-HEIGHT = 260
+WIDTH, HEIGHT = 620, 260  # the site lets the width follow the page
 _AXIS = {"domainColor": MUTED, "gridColor": GRID, "labelColor": INK, "tickColor": MUTED}
 _TEXT = {"labelFontSize": 12, "titleColor": INK, "titleFontSize": 12, "titleFontWeight": "normal"}
 CONFIG = {
@@ -85,7 +85,7 @@ def specification(chart: alt.LayerChart, description: str) -> dict[str, Any]:
     if not any(getattr(layer, "name", None) == "readout" for layer in chart.layer):
         raise ValueError("chart: expected a layer made by `readout`, got none")
     description = " ".join(description.split())
-    chart = chart.properties(width="container", description=description, usermeta={})
+    chart = chart.properties(width=WIDTH, description=description, usermeta={})
     if chart.height is alt.Undefined:
         chart = chart.properties(height=HEIGHT)
     spec: dict[str, Any] = chart.configure(**CONFIG).to_dict()

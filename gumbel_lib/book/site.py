@@ -103,7 +103,7 @@ def interactive_html(spec: dict[str, Any], prefix: str) -> str:
     # The page shows the words in an element that screen readers follow.
     layer["mark"] |= {"fontSize": 1, "opacity": 0, "lineBreak": "\f"}
     layer["encoding"]["y"] = {"value": 20}
-    svg = vl_convert.vegalite_to_svg({**spec, "width": 620}, vl_version=VEGA_LITE)
+    svg = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
     words = re.search(r"readout_marks.*?<text[^>]*>(.*?)</text>", svg, re.DOTALL)[1]  # type: ignore[index]
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = re.sub(r"url\(#", f"url(#{prefix}-", svg)
@@ -113,6 +113,7 @@ def interactive_html(spec: dict[str, Any], prefix: str) -> str:
         if "bind" in param
     )
     description = html.escape(spec.pop("description"))
+    spec["width"] = "container"
     vega = vl_convert.vegalite_to_vega(spec, vl_version=VEGA_LITE)
     data = _recoloured(json.dumps(vega, separators=(",", ":"))).replace("<", "\\u003c")
     return (

@@ -73,7 +73,7 @@ def _limit_cdf(parent: Any, n: int, x: Floats) -> Floats:
     wrong={"law": _limit_cdf},
     power=(
         f"Kolmogorov distance of {BLOCKS:,} maxima a parent, false alarm below 1e-6; the "
-        f"mixture's Gumbel is missed with probability below {MISSED:.0e}"
+        f"mixture's Gumbel is missed with probability below {MISSED:.1e}"
     ),
 )
 def max_law_simulated(law: Any = maximum_cdf) -> float:

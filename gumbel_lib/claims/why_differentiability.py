@@ -108,7 +108,7 @@ def cheap_gradient(reverse: bool = True) -> float:
 
 @claim(
     "chain-rule",
-    "The Jacobian of a three-layer network is the product of its layers' Jacobians.",
+    "The Jacobian of a four-layer network is the product of its layers' Jacobians.",
     method="complex step",
     bound=1e-10,
     control="each factor taken at the network's input",
