@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 CHAPTERS = Path(__file__).parents[2] / "chapters"
 NOTEBOOKS = sorted(path.stem for path in CHAPTERS.glob("*.ipynb"))
 PAGES = NOTEBOOKS + sorted(path.stem for path in CHAPTERS.glob("*.md"))
+MADE_BY_SPHINX = ("404", "search", "genindex", "py-modindex", "prf-prf")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 THEME = ("_static/styles/", "_static/scripts/", "_static/vendor/", "_static/pygments.css")
 THEME += ("_static/basic.css", "_static/doctools.js", "_static/documentation_options.js")
@@ -108,6 +109,26 @@ def test_page(name, visit, address, record_property):
         assert not violations(page), theme
     for width in (640, 390, 320):  # 640 is a window of 1280 at 200%
         assert not scrolls_sideways(page, width), width
+
+
+@pytest.mark.parametrize("name", MADE_BY_SPHINX)
+def test_page_made_by_sphinx(name, visit):
+    page = visit(name)
+    for theme in ("light", "dark"):
+        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
+        page.wait_for_timeout(300)
+        assert not violations(page), theme
+    assert not scrolls_sideways(page, 320)
+
+
+def test_each_solution_opens_by_a_button_of_its_own_name(visit):
+    page = visit("chapters/gumbel_max")
+    buttons = page.locator(".admonition-title .toggle-button")
+    names = [button.get_attribute("aria-label") for button in buttons.all()]
+    assert len(names) == len(set(names)) >= 2
+    buttons.first.focus()
+    page.keyboard.press("Enter")
+    assert buttons.first.get_attribute("aria-expanded") == "true"
 
 
 def test_headings_are_in_order(visit):

@@ -70,7 +70,16 @@
     }
   }
 
+  // All buttons that open a solution have one name; tell them apart.
+  function name() {
+    for (const button of document.querySelectorAll(".admonition-title .toggle-button")) {
+      const title = button.closest(".admonition-title").innerText.trim();
+      button.setAttribute("aria-label", `Show or hide: ${title}`);
+    }
+  }
+
   addEventListener("load", fit);
+  addEventListener("load", name);
   addEventListener("resize", fit);
 })();
 
