@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from gumbel_lib import standard_gumbel
+from gumbel_lib.noise import keyed_gumbel
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -59,3 +60,28 @@ def test_a_seed_decides_the_draws_and_a_generator_advances():
 def test_bad_input_is_named(arguments, named):
     with pytest.raises((TypeError, ValueError), match=rf"^{named}: expected .*, got "):
         standard_gumbel(**{"size": 3, **arguments})
+
+
+def test_keyed_noise_is_gumbel_and_a_function_of_its_place():
+    whole = keyed_gumbel(3, 5, 0, 100_000)
+    assert stats.kstest(whole, stats.gumbel_r.cdf).pvalue > 1e-6
+    for start, size in ((0, 1), (1, 7), (99_990, 10), (4, 0)):
+        assert np.array_equal(keyed_gumbel(3, 5, start, size), whole[start : start + size])
+    for other in (keyed_gumbel(4, 5, 0, 100_000), keyed_gumbel(3, 6, 0, 100_000)):
+        assert abs(stats.spearmanr(whole, other).statistic) < 5 / np.sqrt(100_000)
+    assert np.isfinite(keyed_gumbel(2**64 - 1, 2**64 - 1, 2**62, 100)).all()
+
+
+@pytest.mark.parametrize(
+    ("named", "place"),
+    [
+        ("seed", (-1, 0, 0, 1)),
+        ("seed", (2**64, 0, 0, 1)),
+        ("row", (0, 0.5, 0, 1)),
+        ("start", (0, 0, -1, 1)),
+        ("size", (0, 0, 0, "one")),
+    ],
+)
+def test_keyed_noise_names_what_is_wrong(named, place):
+    with pytest.raises((TypeError, ValueError), match=f"^{named}: expected .*, got "):
+        keyed_gumbel(*place)
