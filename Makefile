@@ -39,6 +39,7 @@ lint: .venv/ready ## style and types
 
 bench: .venv/ready ## speed as ratios
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/sampling.py
 
 lock: .venv/ready ## compile requirements.txt from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra book --extra test --extra lab --extra build \

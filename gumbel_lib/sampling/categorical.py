@@ -140,7 +140,8 @@ def sample_categorical(
 
     with ThreadPoolExecutor(threads) as pool:
         run = pool.map if threads > 1 else map
-        drawn = np.concatenate(list(run(task, starts, streams)))
+        parts = list(run(task, starts, streams))
+    drawn = parts[0] if len(parts) == 1 else np.concatenate(parts)
     interleaved = np.arange(2 * len(shape)).reshape(2, -1).T.ravel()
     return drawn.reshape(padded + repeats).transpose(interleaved).reshape(shape)
 
@@ -217,7 +218,8 @@ def _by_blocks(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices
     tops = bounds.max(axis=1)
     _check_tops(tops)
     bounds = bounds.astype(np.float64)
-    cumulative = np.cumsum(np.exp(bounds - tops[:, None]), axis=1)
+    cumulative = bounds - tops[:, None]
+    np.cumsum(np.exp(cumulative, out=cumulative), axis=1, out=cumulative)
     total = cumulative[:, -1].copy()
     bounds, cumulative = bounds.ravel(), cumulative.ravel()
     height = whole + (rest > 0)
