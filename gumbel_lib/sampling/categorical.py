@@ -256,7 +256,9 @@ def _by_guide_table(rows: Floats, repeated: int, rng: np.random.Generator) -> In
         _check_tops(top)
         weights = np.exp(row.astype(np.float64) - float(top))
         possible = np.flatnonzero(weights)
-        table = DiscreteGuideTable(weights[possible], guide_factor=2)
-        picked = table.rvs(repeated, random_state=rng)
-        drawn[:] = picked if possible.size == weights.size else possible[picked]
+        table = DiscreteGuideTable(weights[possible], guide_factor=2, random_state=rng)
+        for start in range(0, repeated, _IN_FLIGHT):
+            some = drawn[start : start + _IN_FLIGHT]
+            picked = table.rvs(some.size)
+            some[:] = picked if possible.size == weights.size else possible[picked]
     return index
