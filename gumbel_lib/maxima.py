@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, stats
 
-from ._checks import check_count
+from ._checks import as_floats, check_count
 
 Floats = NDArray[np.float64]
 
@@ -100,6 +100,54 @@ def maximum_pdf(parent: Any, n: int, x: ArrayLike) -> Floats:
     check_count(n, "n")
     density: Floats = n * before * Law(parent, "parent").pdf(x)
     return density
+
+
+def gumbel_logsf(x: ArrayLike) -> Floats:
+    r"""Logarithm of the survival function of the standard Gumbel, good in both tails.
+
+    .. math:: \log P(g > x) = \log\bigl(1 - \exp(-e^{-x})\bigr) \approx
+              \begin{cases} -x - e^{-x}/2 & x \to \infty \\
+              -\exp(-e^{-x}) & x \to -\infty \end{cases}
+
+    Parameters
+    ----------
+    x : array_like
+        Points, in nats; infinities are allowed.
+
+    Returns
+    -------
+    numpy.ndarray
+        Log-probabilities in nats, of the shape of `x`, to a few units in the last place; 0 where
+        the value is too small for a float.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` holds anything but real numbers, or NaN.
+
+    Notes
+    -----
+    ``scipy.stats.gumbel_r.logsf`` takes the logarithm of ``exp(-x)`` on the right: it loses
+    digits as that number nears 0 and is ``-inf`` from x = 745 on.
+
+    References
+    ----------
+    M. Mächler, *Accurately computing log(1 - exp(-|a|))*, 2012, vignette of the R package Rmpfr.
+
+    Examples
+    --------
+    >>> gumbel_logsf([-2.0, 0.0, 800.0]).round(6).tolist()
+    [-0.000618, -0.458675, -800.0]
+    """
+    points = as_floats(np.atleast_1d(x), "x").astype(np.float64).reshape(np.shape(x))
+    if np.any(np.isnan(points)):
+        raise ValueError("x: expected numbers, got NaN")
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        time = np.exp(-points)
+        middle = np.log(-np.expm1(-time))
+        left, right = np.log1p(-np.exp(-time)), -points - time / 2
+        result: Floats = np.where(points > 20, right, np.where(points < 0, left, middle))
+    return result
 
 
 def gumbel_limit(parent: Any, n: int) -> tuple[float, float]:

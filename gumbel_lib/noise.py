@@ -5,9 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from array_api_compat import is_array_api_obj
 from numpy.typing import DTypeLike, NDArray
 
-from ._checks import Rng, as_generator, check_count
+from ._checks import (
+    Array,
+    Rng,
+    as_generator,
+    check_broadcast,
+    check_count,
+    check_number,
+    is_true,
+    namespace,
+)
 
 
 def standard_gumbel(
@@ -126,3 +136,59 @@ def keyed_gumbel(seed: int, row: int, start: int, size: int) -> NDArray[np.float
     np.minimum(level, 1 - 2.0**-53, out=level)
     noise: NDArray[np.float64] = -np.log(-np.log1p(-level))
     return noise
+
+
+def truncated_gumbel(perturbed: Array, upper: Any) -> Array:
+    r"""Gumbel values turned into Gumbels that are known to lie at or below a bound.
+
+    .. math:: x = -\log\bigl(e^{-(l + g)} + e^{-T}\bigr), \qquad
+              P(x \le v) = P(l + g \le v \mid l + g \le T)
+
+    Parameters
+    ----------
+    perturbed : array
+        Gumbel values of scale 1 and any location: logits l plus standard Gumbel noise g. An entry
+        ``-inf``, a masked class, stays as it is.
+    upper : float or array, broadcasts with `perturbed`
+        The bound T, in nats; ``inf`` for none.
+
+    Returns
+    -------
+    array
+        Values of at most `upper`, of the broadcast shape, from the arrays' own library.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `perturbed` is no array of floating-point numbers, `upper` neither number nor array of
+        the same library, one of them NaN, or the shapes do not broadcast.
+
+    Notes
+    -----
+    :math:`e^{-x}` is an exponential arrival time, and a bound from above asks it to be later than
+    :math:`e^{-T}`. An exponential time forgets its past, so that amount is added. No power is
+    formed, so nothing overflows: ``-logaddexp(-perturbed, -upper)``.
+
+    References
+    ----------
+    C. J. Maddison, D. Tarlow and T. Minka, *A\* sampling*, NeurIPS 2014.
+
+    Examples
+    --------
+    >>> truncated_gumbel(np.array([-1.0, 0.5, 30.0]), 0.0).round(3).tolist()
+    [-1.313, -0.474, -0.0]
+    >>> truncated_gumbel(np.array([0.5, 3.0]), -1000.0).tolist()
+    [-1000.0, -1000.0]
+    """
+    xp = namespace(perturbed=perturbed)
+    if not xp.isdtype(perturbed.dtype, "real floating"):
+        raise TypeError(f"perturbed: expected floating-point numbers, got dtype {perturbed.dtype}")
+    if is_array_api_obj(upper):
+        xp = namespace(perturbed=perturbed, upper=upper)
+    else:
+        upper = xp.asarray(check_number(upper, "upper"), dtype=perturbed.dtype)
+    check_broadcast(perturbed=perturbed, upper=upper)
+    for name, array in (("perturbed", perturbed), ("upper", upper)):
+        if is_true(xp.any(xp.isnan(array))):
+            raise ValueError(f"{name}: expected numbers, got NaN")
+    return -xp.logaddexp(-perturbed, -upper)

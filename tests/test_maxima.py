@@ -1,10 +1,11 @@
 """Laws of block maxima and their Gumbel limits."""
 
+import mpmath
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from gumbel_lib.maxima import gumbel_limit, maximum_cdf, maximum_pdf, sup_distance
+from gumbel_lib.maxima import gumbel_limit, gumbel_logsf, maximum_cdf, maximum_pdf, sup_distance
 
 MIXTURE = stats.Mixture(
     [stats.Normal(mu=-2.0, sigma=1.0), stats.Normal(mu=2.0, sigma=0.5)], weights=[0.5, 0.5]
@@ -76,3 +77,37 @@ def test_bad_input_is_named():
         maximum_cdf(stats.norm, 2.5, 0.0)
     with pytest.raises(ValueError, match="^n: expected at least 1, got 0"):
         maximum_pdf(stats.norm, 0, 0.0)
+
+
+def test_log_survival_against_fifty_digits():
+    x = np.concatenate([np.linspace(-6.4, 25, 3141), np.geomspace(20, 1e6, 60), [1e300]])
+    with mpmath.workdps(50):
+        time = [mpmath.exp(-mpmath.mpf(float(point))) for point in x]
+        exact = [
+            float(mpmath.log1p(-mpmath.exp(-t)) if t > 1 else mpmath.log(-mpmath.expm1(-t)))
+            for t in time[:-1]
+        ]
+    # The left tail is exp(-exp(-x)): a last bit in exp(-x) weighs exp(-x) there.
+    error = np.abs(gumbel_logsf(x[:-1]) / exact - 1)
+    assert np.all(error < 8e-16 * np.maximum(1, np.exp(-x[:-1])))
+    assert gumbel_logsf(x)[-1] == -1e300
+
+
+def test_log_survival_where_scipy_falls_short():
+    middle = np.linspace(-4, 700, 200)
+    np.testing.assert_allclose(gumbel_logsf(middle), stats.gumbel_r.logsf(middle), rtol=1e-14)
+    with np.errstate(divide="ignore"):
+        assert stats.gumbel_r.logsf(800.0) == -np.inf
+    assert gumbel_logsf(800.0) == -800.0
+    assert abs(stats.gumbel_r.logsf(744.0) + 744) > 0.1
+    assert gumbel_logsf(744.0) == -744.0
+
+
+def test_log_survival_at_the_ends_and_shapes():
+    assert gumbel_logsf([np.inf, -np.inf, -800.0]).tolist() == [-np.inf, 0.0, 0.0]
+    assert gumbel_logsf(0.0).shape == ()
+    assert gumbel_logsf(np.zeros((2, 3), dtype=np.float32)).shape == (2, 3)
+    assert np.all(np.diff(gumbel_logsf(np.linspace(-3, 60, 10_001))) < 0)
+    for bad in ("x", [np.nan], [1j], None):
+        with pytest.raises((TypeError, ValueError), match="^x: expected .*, got "):
+            gumbel_logsf(bad)

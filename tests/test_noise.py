@@ -1,11 +1,15 @@
 """Standard Gumbel noise: its law, its tails in both types, its determinism."""
 
+import array_api_strict
+import jax
+import jax.numpy as jnp
+import mpmath
 import numpy as np
 import pytest
 from scipy import stats
 
 from gumbel_lib import standard_gumbel
-from gumbel_lib.noise import keyed_gumbel
+from gumbel_lib.noise import keyed_gumbel, truncated_gumbel
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -85,3 +89,71 @@ def test_keyed_noise_is_gumbel_and_a_function_of_its_place():
 def test_keyed_noise_names_what_is_wrong(named, place):
     with pytest.raises((TypeError, ValueError), match=f"^{named}: expected .*, got "):
         keyed_gumbel(*place)
+
+
+@pytest.mark.parametrize(("loc", "upper"), [(0.0, 1.0), (0.0, -1.5), (2.0, 0.5), (-3.0, 4.0)])
+def test_truncated_law(loc, upper):
+    # Against draws that were kept because they lay under the bound, and the law F(x) / F(upper).
+    draws = loc + standard_gumbel(2_000_000, rng=4)
+    kept = draws[draws <= upper][:20_000]
+    made = truncated_gumbel(loc + standard_gumbel(20_000, rng=5), upper)
+    assert made.max() <= upper
+    assert stats.ks_2samp(made, kept).pvalue > 1e-6
+    law = stats.gumbel_r(loc)
+    assert stats.kstest(made, lambda x: law.cdf(x) / law.cdf(upper)).pvalue > 1e-6
+
+
+def test_truncated_digits_against_fifty():
+    points = np.array([-1e4, -800.0, -40.0, -3.0, 0.0, 0.7, 5.0, 40.0, 800.0, 1e4])
+    perturbed, upper = (grid.ravel() for grid in np.meshgrid(points, points))
+    got = truncated_gumbel(perturbed, upper)
+    with mpmath.workdps(50):
+        exact = [
+            float(-mpmath.log(mpmath.exp(-mpmath.mpf(p)) + mpmath.exp(-mpmath.mpf(u))))
+            for p, u in zip(perturbed, upper, strict=True)
+        ]
+    np.testing.assert_allclose(got, exact, rtol=4e-16, atol=4e-16)
+
+
+def test_truncation_at_the_ends_of_the_line():
+    perturbed = np.array([[-2.0, 0.0, 700.0, -np.inf]], dtype=np.float32)
+    assert np.array_equal(truncated_gumbel(perturbed, np.inf), perturbed)
+    assert np.all(truncated_gumbel(perturbed, -np.inf) == -np.inf)
+    assert truncated_gumbel(perturbed, 0).dtype == np.float32
+    bounds = np.array([[1.0], [-1.0], [np.inf]], dtype=np.float32)
+    assert truncated_gumbel(perturbed, bounds).shape == (3, 4)
+
+
+def test_truncation_in_other_libraries_and_its_gradient():
+    perturbed, upper = np.array([-1.0, 0.5, 30.0]), np.array([0.0, 2.0, -800.0])
+    expected = truncated_gumbel(perturbed, upper)
+    for xp in (array_api_strict, jnp):
+        got = truncated_gumbel(xp.asarray(perturbed), xp.asarray(upper))
+        assert isinstance(got, type(xp.asarray(perturbed)))
+        np.testing.assert_allclose(np.asarray(got), expected, rtol=1e-6)
+    slope = jax.jit(jax.grad(lambda p: truncated_gumbel(p, 0.3).sum()))
+    at = jnp.asarray([-1.0, 0.5, 200.0, -jnp.inf])
+    exact = [1 / (1 + np.exp(-1.3)), 1 / (1 + np.exp(0.2)), 0.0]
+    np.testing.assert_allclose(slope(at)[:3], exact, rtol=1e-6, atol=1e-12)
+    assert np.isfinite(slope(at)).all()
+
+
+@pytest.mark.parametrize(
+    ("named", "perturbed", "upper"),
+    [
+        ("perturbed", [0.0], 1.0),
+        ("perturbed", np.array([1, 2]), 1.0),
+        ("perturbed", np.array([np.nan]), 1.0),
+        ("upper", np.array([0.0]), "one"),
+        ("upper", np.array([0.0]), np.nan),
+        ("upper", np.array([0.0]), np.array([1j])),
+    ],
+)
+def test_truncation_names_what_is_wrong(named, perturbed, upper):
+    with pytest.raises((TypeError, ValueError), match=f"^{named}: expected .*, got "):
+        truncated_gumbel(perturbed, upper)
+
+
+def test_truncation_names_shapes_that_do_not_fit():
+    with pytest.raises(ValueError, match=r"^expected shapes that broadcast, got perturbed \(2,\)"):
+        truncated_gumbel(np.zeros(2), np.zeros(3))

@@ -29,9 +29,19 @@ CHAPTERS = (
     "relaxation",
     "die_training",
     "die_revisited",
+    "numerics",
+    "scale",
     "questions",
 )
-METHODS = ("symbolic", "quadrature", "complex step", "Monte Carlo", "exact arithmetic", "autodiff")
+METHODS = (
+    "symbolic",
+    "quadrature",
+    "complex step",
+    "Monte Carlo",
+    "exact arithmetic",
+    "autodiff",
+    "50 digits",
+)
 
 
 @dataclass(frozen=True)
