@@ -115,7 +115,7 @@ def jax_methods(logits: np.ndarray, size: int | None) -> dict[str, Draw]:
 
     if logits.size * (size or 1) > MOST_NOISE:
         return {}
-    array = jax.numpy.asarray(logits)
+    array = jax.numpy.asarray(logits).block_until_ready()
     keys = iter(jax.random.split(jax.random.key(0), 4 * ROUNDS))
     shape = None if size is None else (size, len(logits))
 
@@ -204,7 +204,7 @@ def tail() -> dict[str, Any]:
     methods = {OURS: numpy_methods(logits, None)[OURS]}
     import jax
 
-    array = jax.numpy.asarray(logits)
+    array = jax.numpy.asarray(logits).block_until_ready()
     for mode in ("low", "high"):
         compiled = jax.jit(lambda key, mode=mode: jax.random.categorical(key, array, mode=mode))
         keys = iter(jax.random.split(jax.random.key(1), draws))

@@ -1,5 +1,7 @@
 """Fast draws: exact for every method, masks, types, shapes, threads, and refusals."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import special, stats
@@ -121,6 +123,18 @@ def test_shapes_follow_numpy():
     # Each place of a broadcast batch draws from its own row.
     logits = np.where(np.eye(5, 80, dtype=bool), 0.0, -np.inf)[None]
     assert (sample_categorical(logits, size=(2, 3, 5), rng=0) == np.arange(5)).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((10_000, 1000), -1), ((1000, 10_000), 0), ((1, 10_000_000), -1)]
+)
+def test_memory_stays_far_below_that_of_the_logits(shape, axis):
+    logits = np.zeros(shape)
+    tracemalloc.start()
+    sample_categorical(logits, axis=axis, rng=0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < logits.nbytes / 8
 
 
 @pytest.mark.parametrize("num_classes", [6, 3000])
