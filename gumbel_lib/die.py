@@ -398,7 +398,10 @@ def expected_loss_minimiser(true_probs: ArrayLike, temperature: float) -> Floats
     truth = np.log(np.maximum(probs, 1e-3))
     starts = truth[:-1] - truth[-1], np.zeros(probs.size - 1)
     found = min(
-        (optimize.minimize(loss, start, method="BFGS", options={"gtol": 1e-7}) for start in starts),
+        (
+            optimize.minimize(loss, start, method="BFGS", jac="3-point", options={"gtol": 1e-9})
+            for start in starts
+        ),
         key=lambda result: float(result.fun),
     )
     minimiser: Floats = special.softmax(np.append(found.x, 0.0))

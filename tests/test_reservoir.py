@@ -131,6 +131,9 @@ def test_bad_input_is_named():
         ("noise", lambda: reservoir.feed([0.0], [1.0, 2.0])),
         ("other", lambda: reservoir.merge(GumbelReservoir(3, rng=0))),
         ("other", lambda: reservoir.merge({})),
+        ("other", lambda: reservoir.merge(reservoir)),
+        ("state", lambda: GumbelReservoir.from_state({"k": 2}, rng=0)),
+        ("state", lambda: GumbelReservoir.from_state({**before, "keys": []}, rng=0)),
         ("k", lambda: GumbelReservoir(0, rng=0)),
         ("rng", lambda: GumbelReservoir(rng="seed")),
     ):

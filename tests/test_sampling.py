@@ -92,10 +92,11 @@ def test_a_masked_class_is_never_drawn(shape, size, times):
         [1e30, 0.0, -1e30],
         [-1e30, -2e30, -np.inf],
         [5e-324, -np.inf, -np.inf],
-        [-1e308, -np.inf, -1.7e308],
+        [1.7e308, -np.inf, -1.7e308],
     ],
 )
 @pytest.mark.parametrize("num_classes", [3, 500])
+@pytest.mark.filterwarnings("error")
 def test_adversarial_rows_draw_their_first_class(row, num_classes):
     logits = np.full(num_classes, -np.inf)
     logits[:3] = row

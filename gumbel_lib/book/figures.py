@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 import io
 import re
@@ -49,6 +50,12 @@ def render(figure: Figure, description: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'="[^"]*"', _rounded, svg)
+    # Matplotlib names clips after unrounded numbers; name them after the rounded figure.
+    clips = re.findall(r'<clipPath id="(\w+)"', svg)
+    bare = re.sub("|".join(clips), "", svg) if clips else svg
+    digest = hashlib.sha256(bare.encode()).hexdigest()[:8]
+    for number, clip in enumerate(clips):
+        svg = svg.replace(clip, f"clip-{digest}-{number}")
     svg = svg.replace("'DejaVu Sans'", "'DejaVu Sans', sans-serif")
     label = html.escape(description, quote=True)
     return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)

@@ -136,7 +136,8 @@ def sample_categorical(
             some = values[np.unravel_index(np.arange(start, stop), batch)]
         else:
             some = rows_from[start:stop]
-        return draw(some, repeated, stream)
+        with np.errstate(over="ignore"):  # a difference may be -inf, which is right
+            return draw(some, repeated, stream)
 
     with ThreadPoolExecutor(threads) as pool:
         run = pool.map if threads > 1 else map

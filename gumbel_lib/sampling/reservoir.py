@@ -135,10 +135,12 @@ class GumbelReservoir:
         Raises
         ------
         TypeError, ValueError
-            If `other` is no reservoir or has another k.
+            If `other` is no reservoir, this very one, or has another k.
         """
         if not isinstance(other, GumbelReservoir):
             raise TypeError(f"other: expected a GumbelReservoir, got {type(other).__name__}")
+        if other is self:
+            raise ValueError("other: expected another reservoir, got this one")
         if other.k != self.k:
             raise ValueError(f"other: expected k = {self.k}, got {other.k}")
         self._keep(other._keys, self.seen + other._indices)
@@ -160,8 +162,35 @@ class GumbelReservoir:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], *, rng: Rng) -> GumbelReservoir:
-        """The reservoir that has this `state`, with a generator to go on with."""
-        reservoir = cls(state["k"], rng=rng)
+        """The reservoir that has this `state`, with a generator to go on with.
+
+        Parameters
+        ----------
+        state : mapping
+            What `GumbelReservoir.state` gave.
+        rng : int or numpy.random.Generator
+            Seed or generator; a generator is advanced.
+
+        Returns
+        -------
+        GumbelReservoir
+            With this generator, it goes on as the one whose state it is would have.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `state` lacks an entry or has one too many, its lists differ in length, or `rng` is
+            no seed or generator.
+        """
+        reservoir = cls(rng=rng)
+        if set(state) != set(reservoir.state):
+            raise ValueError(f"state: expected {list(reservoir.state)}, got {list(state)}")
+        reservoir.k = check_count(state["k"], "state['k']")
+        if not len(state["keys"]) == len(state["indices"]) <= reservoir.k:
+            raise ValueError(
+                f"state: expected at most {reservoir.k} keys, each with its index, got "
+                f"{len(state['keys'])} and {len(state['indices'])}"
+            )
         reservoir.seen, reservoir.variates = state["seen"], state["variates"]
         reservoir._jump = state["jump"]
         reservoir._keys = np.array(state["keys"], np.float64)

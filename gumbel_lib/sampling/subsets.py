@@ -133,7 +133,8 @@ def sample_without_replacement(
         rest = np.logaddexp.reduce(some, axis=1)
         total = np.zeros(len(some))
         for i in reversed(range(k)):
-            total -= np.logaddexp(0, rest - logit[:, i])
+            with np.errstate(over="ignore"):  # a difference may be -inf, which is right
+                total -= np.logaddexp(0, rest - logit[:, i])
             rest = np.logaddexp(rest, logit[:, i])
         indices[start : start + in_flight] = picked
         log_probs[start : start + in_flight] = total
