@@ -25,6 +25,8 @@ import numpy as np
 from scipy.stats.sampling import DiscreteAliasUrn
 from tqdm import tqdm
 
+from gumbel_lib.book.figures import render
+from gumbel_lib.book.plots.scale import benchmark_figure
 from gumbel_lib.sampling import sample_categorical, sample_distributed
 
 OURS = "sample_categorical"
@@ -238,6 +240,16 @@ def billion(keyed: bool) -> None:
     )
 
 
+def draw_figure(cases: list[dict[str, Any]]) -> None:
+    """The chapter's figure, one for each type of logits, beside the site."""
+    for dtype in ("float64", "float32"):
+        file = STORE.parents[1] / "_build" / f"sampling-{dtype}.svg"
+        file.parent.mkdir(exist_ok=True)
+        chosen = [case for case in cases if case["dtype"] == dtype]
+        file.write_text(render(*benchmark_figure(chosen)), encoding="utf-8")
+        print(f"figure: {file.as_uri()}")
+
+
 def main() -> None:
     """Run everything, print it and store it."""
     import jax
@@ -281,6 +293,7 @@ def main() -> None:
     machine = f"{platform.machine()}, {os.cpu_count()} cores, NumPy {np.__version__}"
     stored = {"machine": machine, "absent": absent, "cases": results, "tail": rare, "large": large}
     STORE.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+    draw_figure(results)
 
 
 if __name__ == "__main__":

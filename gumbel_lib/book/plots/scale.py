@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..figures import show
@@ -92,6 +93,11 @@ def _family(method: str) -> str:
 
 def benchmark(cases: list[dict[str, Any]]) -> None:
     """Stored times of other methods as multiples of ours, a line for each shape."""
+    show(*benchmark_figure(cases))
+
+
+def benchmark_figure(cases: list[dict[str, Any]]) -> tuple[Figure, str]:
+    """What `benchmark` shows, with its description."""
     figure, axes = subplots(height=3.6)
     names, spans = [], []
     for line, case in enumerate(cases):
@@ -114,10 +120,9 @@ def benchmark(cases: list[dict[str, Any]]) -> None:
     axes.invert_yaxis()
     axes.grid(axis="x")
     axes.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.4, 1.0), columnspacing=1.2)
-    show(
-        figure,
+    return figure, (
         "Times of other methods as multiples of sample_categorical's, for "
-        f"{cases[0]['dtype']} logits, by rows and classes. " + "; ".join(spans) + ".",
+        f"{cases[0]['dtype']} logits, by rows and classes. " + "; ".join(spans) + "."
     )
 
 
