@@ -1,39 +1,19 @@
-"""Repeatable property tests, an oracle, and the built site."""
+"""Repeatable property tests, and the built site."""
 
-import itertools
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from scipy import special
 
 ROOT = Path(__file__).parents[1]
 
 # No deadline: a slow machine is no defect. Derandomised: a run finds what the last one found.
 settings.register_profile("book", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("book")
-
-
-@pytest.fixture(scope="session")
-def order_probabilities():
-    """Probability of each ordered draw of k classes, one by one from the softmax of the rest."""
-
-    def brute_force(logits, k):
-        result = {}
-        for order in itertools.permutations(range(len(logits)), k):
-            left, prob = np.array(logits, float), 1.0
-            for index in order:
-                prob *= special.softmax(left)[index]
-                left[index] = -np.inf
-            result[order] = prob
-        return result
-
-    return brute_force
 
 
 @pytest.fixture(scope="session")

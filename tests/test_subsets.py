@@ -6,13 +6,14 @@ import pytest
 from scipy import stats
 
 from gumbel_lib import standard_gumbel
+from gumbel_lib.claims.scale import order_probabilities
 from gumbel_lib.sampling import sample_without_replacement, top_k
 
 LOGITS = np.array([1.0, -0.5, 0.2, -2.0, 0.7])
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 5])
-def test_every_order_comes_as_often_as_brute_force_says(k, order_probabilities):
+def test_every_order_comes_as_often_as_brute_force_says(k):
     exact = order_probabilities(LOGITS, k)
     assert sum(exact.values()) == pytest.approx(1, abs=1e-12)
     number = {order: i for i, order in enumerate(exact)}
@@ -25,7 +26,7 @@ def test_every_order_comes_as_often_as_brute_force_says(k, order_probabilities):
     assert stats.chisquare(counts, total * probs).pvalue > 1e-6
 
 
-def test_top_k_agrees_with_brute_force_and_with_the_sampler(order_probabilities):
+def test_top_k_agrees_with_brute_force_and_with_the_sampler():
     noise = standard_gumbel((100_000, 5), rng=2)
     drawn = top_k(LOGITS, noise, 2)
     exact = order_probabilities(LOGITS, 2)
