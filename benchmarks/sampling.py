@@ -111,18 +111,20 @@ def numba_methods(logits: np.ndarray, size: int | None) -> dict[str, Draw]:
     return {"inverse CDF, Numba": draw}
 
 
-def jax_methods(logits: np.ndarray, size: int | None) -> dict[str, Draw]:
+def jax_methods(
+    logits: np.ndarray, size: int | None, seed: int = 0, calls: int = 2 + ROUNDS
+) -> dict[str, Draw]:
     """`jax.random.categorical` in both modes, compiled."""
     import jax
 
     if logits.size * (size or 1) > MOST_NOISE:
         return {}
     array = jax.numpy.asarray(logits).block_until_ready()
-    keys = iter(jax.random.split(jax.random.key(0), 4 * ROUNDS))
     shape = None if size is None else (size, len(logits))
 
     def of(mode: str) -> Draw:
         compiled = jax.jit(lambda key: jax.random.categorical(key, array, shape=shape, mode=mode))
+        keys = iter(jax.random.split(jax.random.key(seed), calls))
         return lambda: compiled(next(keys)).block_until_ready()
 
     return {f"JAX, mode {mode}": of(mode) for mode in ("low", "high")}
@@ -204,13 +206,7 @@ def tail() -> dict[str, Any]:
     logits = np.full((1, num_rare + 1), np.log(1e-8), np.float32)
     logits[0, 0] = 0
     methods = {OURS: numpy_methods(logits, None)[OURS]}
-    import jax
-
-    array = jax.numpy.asarray(logits).block_until_ready()
-    for mode in ("low", "high"):
-        compiled = jax.jit(lambda key, mode=mode: jax.random.categorical(key, array, mode=mode))
-        keys = iter(jax.random.split(jax.random.key(1), draws))
-        methods[f"JAX, mode {mode}"] = lambda c=compiled, k=keys: c(next(k))
+    methods |= jax_methods(logits, None, seed=1, calls=draws)
     if importlib.util.find_spec("torch"):
         methods |= torch_methods(logits, None)
     share = num_rare * np.exp(float(logits[0, 1]))

@@ -53,11 +53,21 @@ def check_broadcast(**arrays: Array) -> tuple[int, ...]:
 
 
 def check_logits(logits: Array, axis: int) -> int:
-    """The class axis counted from the end, as broadcasting aligns shapes.
-
-    Refuses NaN, +inf, an empty axis and a row in which every class is masked.
-    """
+    """The class axis counted from the end; refuses NaN, +inf and a row that is all masked."""
     xp = namespace(logits=logits)
+    axis = check_axis(logits, axis)
+    if xp.isdtype(logits.dtype, "real floating"):
+        if is_true(xp.any(xp.isnan(logits))):
+            raise ValueError("logits: expected finite numbers or -inf, got NaN")
+        if is_true(xp.any(logits == math.inf)):
+            raise ValueError("logits: expected finite numbers or -inf, got +inf")
+        if is_true(xp.any(xp.all(logits == -math.inf, axis=axis))):
+            raise ValueError("logits: expected a finite logit in every row, got a row of all -inf")
+    return axis
+
+
+def check_axis(logits: Array, axis: int) -> int:
+    """The class axis counted from the end, as broadcasting aligns shapes; refuses an empty one."""
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
         raise TypeError(f"axis: expected an integer, got {type(axis).__name__}")
     if logits.ndim == 0:
@@ -68,13 +78,6 @@ def check_logits(logits: Array, axis: int) -> int:
         raise ValueError(
             f"logits: expected at least one class along axis {axis}, got shape {logits.shape}"
         )
-    if xp.isdtype(logits.dtype, "real floating"):
-        if is_true(xp.any(xp.isnan(logits))):
-            raise ValueError("logits: expected finite numbers or -inf, got NaN")
-        if is_true(xp.any(logits == math.inf)):
-            raise ValueError("logits: expected finite numbers or -inf, got +inf")
-        if is_true(xp.any(xp.all(logits == -math.inf, axis=axis))):
-            raise ValueError("logits: expected a finite logit in every row, got a row of all -inf")
     return int(axis) if axis < 0 else int(axis) - int(logits.ndim)
 
 

@@ -24,6 +24,8 @@ PALETTE = {
 INK, MUTED, GRID, PAPER = (PALETTE[role][0] for role in ("ink", "muted", "grid", "paper"))
 BLUE, ORANGE, GREEN, PURPLE = (PALETTE[role][0] for role in ("blue", "orange", "green", "purple"))
 SERIES = (BLUE, ORANGE, GREEN, PURPLE)
+STYLES = ("-", "--", "-.", ":")  # beside the colours, for who cannot tell them apart
+MARKERS = ("o", "s", "^", "D")
 
 # Inches. A page's column shows 7.2 inches at about 700 pixels.
 FULL, NARROW = 7.2, 4.8

@@ -174,6 +174,21 @@ def all_claims() -> dict[str, Claim]:
     return dict(sorted(_REGISTRY.items(), key=lambda item: CHAPTERS.index(item[1].chapter)))
 
 
+def cpu_jax(*, double: bool) -> Any:
+    """JAX on the CPU, in double precision or as it is; imported only by claims that need it."""
+    jax: Any = importlib.import_module("jax")
+    jax.config.update("jax_platforms", "cpu")
+    if double:
+        jax.config.update("jax_enable_x64", True)
+    return jax
+
+
+def chi_square(drawn: NDArray[np.int64], probs: NDArray[np.float64]) -> float:
+    """The chi-square statistic of drawn classes against their probabilities."""
+    counts = np.bincount(drawn, minlength=probs.size)
+    return float(stats.chisquare(counts, drawn.size * probs).statistic)
+
+
 def symbolic_gap(expression: Any, points: Mapping[Any, list[float]]) -> float:
     """0 if a SymPy expression simplifies to 0, else its largest value over the points."""
     if sympy.simplify(expression) == 0:

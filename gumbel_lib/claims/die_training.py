@@ -13,7 +13,7 @@ from scipy import stats
 
 from .. import die, gumbel_softmax
 from ..noise import standard_gumbel
-from . import claim
+from . import claim, cpu_jax
 
 Floats = NDArray[np.float64]
 
@@ -122,11 +122,7 @@ def sse_gradient(gradient: Any = die.sse_gradient) -> float:
     wrong={"relax": lambda logits, noise, t: _softmax(logits, t)},
 )
 def sse_gradient_autodiff(relax: Any = gumbel_softmax) -> float:
-    import jax
-
-    config: Any = jax.config
-    config.update("jax_platforms", "cpu")
-    config.update("jax_enable_x64", True)
+    jax = cpu_jax(double=True)
 
     def loss(logits: Any, noise: Any, y: Any, t: Any) -> Any:
         return ((y - gumbel_softmax(logits, noise, t)) ** 2).sum()

@@ -15,20 +15,11 @@ from scipy import stats
 from ..maxima import gumbel_logsf
 from ..noise import standard_gumbel, truncated_gumbel
 from ..relaxation import softmax
-from . import claim, symbolic_gap
+from . import claim, cpu_jax, symbolic_gap
 
 Floats = NDArray[np.float64]
 
 LEVELS = 2**24
-
-
-def _jax() -> Any:
-    """JAX on the CPU."""
-    import jax
-
-    config: Any = jax.config
-    config.update("jax_platforms", "cpu")
-    return jax
 
 
 def levels_probability(odds: float, levels: int = LEVELS) -> float:
@@ -138,7 +129,7 @@ def float32_zeros(dtype: Any = np.float32) -> float:
     wrong={"modes": ("high", "low")},
 )
 def jax_modes(modes: tuple[str, str] = ("low", "high")) -> float:
-    jax = _jax()
+    jax = cpu_jax(double=False)
     jnp = jax.numpy
     key, n, tiny = jax.random.key(8), 200_000, np.finfo(np.float32).tiny
     u = jax.random.uniform(key, (n,), jnp.float32, minval=tiny)
@@ -172,11 +163,11 @@ def cold_softmax(relaxed: Any = softmax) -> float:
 
 
 def _log_softmax(x: Any) -> Any:
-    return _jax().nn.log_softmax(x)
+    return cpu_jax(double=False).nn.log_softmax(x)
 
 
 def _log_of_softmax(x: Any) -> Any:
-    return _jax().numpy.log(softmax(x))
+    return cpu_jax(double=False).numpy.log(softmax(x))
 
 
 @claim(
@@ -189,7 +180,7 @@ def _log_of_softmax(x: Any) -> Any:
     wrong={"log_softmax": _log_of_softmax},
 )
 def cold_gradient(log_softmax: Any = _log_softmax) -> float:
-    jax = _jax()
+    jax = cpu_jax(double=False)
     x = jax.numpy.asarray(PERTURBED, jax.numpy.float32)
     gaps = []
     for t in (1.0, 0.1, 0.02, 0.001):

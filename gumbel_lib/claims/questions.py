@@ -12,7 +12,7 @@ from scipy import integrate, special, stats
 
 from .. import trick
 from ..relaxation import concrete_logpdf, relaxed_mean
-from . import claim, symbolic_gap
+from . import claim, cpu_jax, symbolic_gap
 
 Floats = NDArray[np.float64]
 
@@ -21,16 +21,6 @@ LOGITS = np.log(PROBS)
 # A grid for the trapezoid rule; every integrand on it decays exponentially on both sides.
 LINE = np.linspace(-60, 60, 12_001)
 STEP = float(LINE[1] - LINE[0])
-
-
-def _jax() -> Any:
-    """JAX on the CPU in double precision."""
-    import jax
-
-    config: Any = jax.config
-    config.update("jax_platforms", "cpu")
-    config.update("jax_enable_x64", True)
-    return jax
 
 
 def _logistic_pdf(x: Floats) -> Floats:
@@ -48,7 +38,7 @@ def _logistic_pdf(x: Floats) -> Floats:
     wrong={"factors": (2.0,)},
 )
 def log_convex(factors: tuple[float, ...] = (0.5, 1.0)) -> float:
-    jax = _jax()
+    jax = cpu_jax(double=True)
     jnp = jax.numpy
 
     def logpdf(free: Any, logits: Any, temperature: float) -> Any:
@@ -80,7 +70,7 @@ def log_convex(factors: tuple[float, ...] = (0.5, 1.0)) -> float:
     wrong={"stopped": False},
 )
 def straight_through_value(stopped: bool = True) -> float:
-    jax = _jax()
+    jax = cpu_jax(double=True)
     jnp = jax.numpy
     stop = jax.lax.stop_gradient if stopped else (lambda value: value)
     noise, weights, temperature = np.array([0.4, -0.3, 1.5]), np.array([3.0, -1.0, 2.0]), 0.5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +12,7 @@ from scipy import special, stats
 
 from .. import relaxation, trick
 from ..noise import standard_gumbel
-from . import claim
+from . import claim, cpu_jax
 
 Floats = NDArray[np.float64]
 LOGITS = np.log([0.6, 0.3, 0.1])
@@ -112,7 +111,7 @@ def gap_law(noise: Any = stats.gumbel_r) -> float:
     wrong={"divide": False},
 )
 def relaxed_gradient(divide: bool = True) -> float:
-    jax = _jax()
+    jax = cpu_jax(double=True)
     noise = standard_gumbel((50, LOGITS.size), rng=11)
     gaps = []
     for t in (0.1, *TEMPERATURES):
@@ -124,14 +123,6 @@ def relaxed_gradient(divide: bool = True) -> float:
         exact = b[:, :, None] * (np.eye(LOGITS.size) - b[:, None, :]) / (t if divide else 1)
         gaps.append(np.abs(found - exact).max())
     return float(max(gaps))
-
-
-def _jax() -> Any:
-    """JAX on the CPU in double precision; imported only by the claims that need it."""
-    jax: Any = importlib.import_module("jax")
-    jax.config.update("jax_platforms", "cpu")
-    jax.config.update("jax_enable_x64", True)
-    return jax
 
 
 @claim(
@@ -205,7 +196,7 @@ def gradient_variance(divide: bool = True) -> float:
     wrong={"stop": False},
 )
 def straight_through(stop: bool = True) -> float:
-    jax = _jax()
+    jax = cpu_jax(double=True)
     jnp, t = jax.numpy, 0.5
     stopped = jax.lax.stop_gradient if stop else lambda x: x
     target = jnp.asarray([0.2, 0.5, 0.3])

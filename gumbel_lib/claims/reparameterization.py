@@ -12,7 +12,7 @@ from scipy import integrate, special, stats
 
 from .. import relaxation, trick
 from ..noise import standard_gumbel
-from . import claim
+from . import claim, cpu_jax
 
 Floats = NDArray[np.float64]
 
@@ -166,9 +166,7 @@ def pathwise_max(slope: Callable[[Floats], Any] = trick.argmax_probabilities) ->
     wrong={"relaxed": True},
 )
 def pathwise_argmax(relaxed: bool = False) -> float:
-    import jax  # here, because only this claim needs it
-
-    jax.config.update("jax_platforms", "cpu")  # type: ignore[no-untyped-call]
+    jax = cpu_jax(double=False)
     noise = standard_gumbel((200, LOGITS.size), rng=np.random.default_rng(12), dtype=np.float32)
     frozen = jax.numpy.asarray(noise)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -13,21 +12,13 @@ from numpy.typing import NDArray
 from scipy import special
 
 from ..optimisers import count_evaluations
-from . import claim, symbolic_gap
+from . import claim, cpu_jax, symbolic_gap
 
 Floats = NDArray[np.float64]
 
 LOGITS = np.array([0.5, -0.3, 0.1])
 COST = np.array([2.0, 0.5, 1.0])
 DIMENSIONS = (2, 8, 32)
-
-
-def _jax() -> Any:
-    """JAX on the CPU in double precision."""
-    jax: Any = importlib.import_module("jax")
-    jax.config.update("jax_platforms", "cpu")
-    jax.config.update("jax_enable_x64", True)
-    return jax
 
 
 def _coupled(x: Any) -> Any:
@@ -96,7 +87,7 @@ def evaluations_ratio(told: bool = False) -> float:
     wrong={"reverse": False},
 )
 def cheap_gradient(reverse: bool = True) -> float:
-    jax = _jax()
+    jax = cpu_jax(double=True)
     slope = jax.value_and_grad(_coupled) if reverse else jax.jacfwd(_coupled)
 
     def operations(function: Callable[[Any], Any], d: int) -> float:
@@ -185,7 +176,7 @@ def flat(sampled: bool = True) -> float:
     wrong={"sampled": False},
 )
 def sample_gradient(sampled: bool = True) -> float:
-    jax = _jax()
+    jax = cpu_jax(double=True)
 
     def loss(logits: Any, key: Any) -> Any:
         one_hot = jax.nn.one_hot(jax.random.categorical(key, logits), COST.size)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats.sampling import DiscreteGuideTable
 
-from .._checks import Rng, as_floats, as_generator
+from .._checks import Rng, as_floats, as_generator, check_axis, check_count, check_logits
 
 Floats = NDArray[np.floating[Any]]
 Indices = NDArray[np.int64]
@@ -95,17 +95,11 @@ def sample_categorical(
     (4, 5)
     """
     values = as_floats(logits, "logits")
-    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
-        raise TypeError(f"axis: expected an integer, got {type(axis).__name__}")
-    if not -values.ndim <= axis < values.ndim:
-        raise ValueError(f"axis: expected one of the {values.ndim} axes of logits, got {axis}")
-    values = np.moveaxis(values, axis, -1)
+    values = np.moveaxis(values, check_axis(values, axis), -1)
     batch, num_classes = values.shape[:-1], values.shape[-1]
-    if num_classes == 0:
-        raise ValueError(f"logits: expected at least one class along axis {axis}, got none")
     shape = _as_shape(size, batch)
     generator = as_generator(rng)
-    threads = _as_threads(workers)
+    threads = (os.cpu_count() or 1) if workers == -1 else check_count(workers, "workers")
     if 0 in shape:
         return np.empty(shape, np.int64)
 
@@ -168,23 +162,10 @@ def _as_shape(size: int | tuple[int, ...] | None, batch: tuple[int, ...]) -> tup
     return tuple(int(length) for length in shape)
 
 
-def _as_threads(workers: int) -> int:
-    if isinstance(workers, bool) or not isinstance(workers, (int, np.integer)):
-        raise TypeError(f"workers: expected an integer, got {type(workers).__name__}")
-    if workers < 1 and workers != -1:
-        raise ValueError(f"workers: expected at least 1, or -1, got {workers}")
-    return (os.cpu_count() or 1) if workers == -1 else int(workers)
-
-
 def _check_tops(tops: Floats) -> None:
     """Refuse bad rows by their largest logits, which NaN and +inf always reach."""
-    if np.isfinite(tops).all():
-        return
-    if np.isnan(tops).any():
-        raise ValueError("logits: expected finite numbers or -inf, got NaN")
-    if (tops == np.inf).any():
-        raise ValueError("logits: expected finite numbers or -inf, got +inf")
-    raise ValueError("logits: expected a finite logit in every row, got a row of all -inf")
+    if not np.isfinite(tops).all():
+        check_logits(tops[..., None], -1)
 
 
 def _by_inverse_cdf(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices:

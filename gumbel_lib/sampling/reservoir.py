@@ -204,10 +204,8 @@ class GumbelReservoir:
     def _keep(self, keys: NDArray[np.float64], indices: NDArray[np.int64]) -> None:
         keys = np.concatenate([self._keys, keys])
         largest = np.argsort(-keys, kind="stable")[: self.k]
-        self._keys, self._indices = (
-            keys[largest],
-            np.concatenate([self._indices, indices])[largest],
-        )
+        self._keys = keys[largest]
+        self._indices = np.concatenate([self._indices, indices])[largest]
 
     def _feed_by_jumps(self, values: NDArray[np.floating[Any]]) -> None:
         place, length = 0, 64

@@ -11,11 +11,9 @@ from numpy.typing import NDArray
 
 from ...die import LossParts
 from ..figures import show
-from ..style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SERIES, subplots
+from ..style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SERIES, STYLES, subplots
 
 Floats = NDArray[np.float64]
-
-LINES = ("-", "--", "-.", ":")
 
 
 def _picked(num_steps: int) -> NDArray[np.int64]:
@@ -44,7 +42,7 @@ def longer(runs: Mapping[str, Floats]) -> None:
     """SSE curves of runs of several lengths."""
     figure, axes = subplots(height=3.0)
     parts = []
-    for (name, sse), color, line in zip(runs.items(), (BLUE, ORANGE), LINES, strict=False):
+    for (name, sse), color, line in zip(runs.items(), (BLUE, ORANGE), STYLES, strict=False):
         steps = _picked(len(sse))
         _curve(axes, steps, sse[steps], color, line, name)
         mean = sse.mean(axis=1)
@@ -68,7 +66,7 @@ def clock(runs: Mapping[float, Floats]) -> None:
     """SSE curves at several learning rates, against steps and against rate times step."""
     figure, (left, right) = subplots(1, 2, height=3.0, sharey=True)
     parts = []
-    for (rate, sse), color, line in zip(runs.items(), SERIES, LINES, strict=True):
+    for (rate, sse), color, line in zip(runs.items(), SERIES, STYLES, strict=True):
         steps = _picked(len(sse))
         mean = sse.mean(axis=1)
         least = int(mean.argmin())
@@ -173,7 +171,7 @@ def repairs(runs: Mapping[str, Floats]) -> None:
     figure, axes = subplots(height=3.4)
     parts = []
     colors = (ORANGE, BLUE, GREEN, PURPLE)
-    for (name, sse), color, line in zip(runs.items(), colors, LINES, strict=True):
+    for (name, sse), color, line in zip(runs.items(), colors, STYLES, strict=True):
         steps = _picked(len(sse))
         _curve(axes, steps, sse[steps], color, line, name)
         parts.append(f"{name} {sse[-1].mean():.2g}")

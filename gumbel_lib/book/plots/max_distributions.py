@@ -12,11 +12,21 @@ from scipy import stats
 
 from ...maxima import Law, gumbel_limit, maximum_cdf, maximum_pdf
 from ..figures import show
-from ..style import BLUE, GREEN, INK, MUTED, NARROW, ORANGE, PURPLE, SERIES, subplots
+from ..style import (
+    BLUE,
+    GREEN,
+    INK,
+    MARKERS,
+    MUTED,
+    NARROW,
+    ORANGE,
+    PURPLE,
+    SERIES,
+    STYLES,
+    subplots,
+)
 
 Floats = NDArray[np.float64]
-STYLES = ("-", "--", "-.", ":")
-MARKERS = ("o", "s", "^", "D")
 
 
 def _skewness(values: Floats) -> float:

@@ -9,11 +9,9 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from ..figures import show
-from ..style import BLUE, INK, MUTED, NARROW, ORANGE, SERIES, subplots
+from ..style import BLUE, INK, MUTED, NARROW, ORANGE, SERIES, STYLES, subplots
 
 Floats = NDArray[np.float64]
-STYLES = ("-", "--", "-.", ":")
-MARKERS = ("o", "s", "^", "D")
 
 
 def wins(gaps: Floats, counted: Floats, ceiling: float) -> None:

@@ -15,11 +15,9 @@ from ...die import Training
 from ...relaxation import gumbel_softmax, relaxed_mean, relaxed_variance
 from .. import schematic
 from ..figures import show
-from ..style import BLUE, INK, MUTED, ORANGE, PURPLE, SERIES, subplots
+from ..style import BLUE, INK, MARKERS, MUTED, ORANGE, PURPLE, SERIES, STYLES, subplots
 
 Floats = NDArray[np.float64]
-STYLES = ("-", "--", "-.", ":")
-MARKERS = ("o", "s", "^", "D")
 
 
 def temperatures(logits: Floats, noise: Floats, values: tuple[float, ...]) -> None:

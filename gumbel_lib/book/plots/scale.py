@@ -6,15 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ..figures import show
-from ..style import BLUE, GREEN, INK, MUTED, NARROW, ORANGE, PURPLE, SERIES, subplots
+from ..style import (
+    BLUE,
+    GREEN,
+    INK,
+    MARKERS,
+    MUTED,
+    NARROW,
+    ORANGE,
+    PURPLE,
+    SERIES,
+    STYLES,
+    subplots,
+)
 
 Floats = NDArray[np.float64]
-LINES = ("-", "--", "-.", ":")
-MARKS = ("o", "s", "^", "D")
 
 
 def blocks(logits: Floats, locations: Floats, noise: Floats) -> None:
@@ -42,11 +53,15 @@ def blocks(logits: Floats, locations: Floats, noise: Floats) -> None:
     )
 
 
+def _lines(axes: Axes, x: Floats, curves: Mapping[str, Floats]) -> None:
+    for (name, y), color, line, mark in zip(curves.items(), SERIES, STYLES, MARKERS, strict=False):
+        axes.loglog(x, y, line, color=color, marker=mark, markersize=4, label=name)
+
+
 def tries(lengths: Floats, curves: Mapping[str, Floats]) -> None:
     """Expected tries against the length of a block, one line for each spread of the logits."""
     figure, axes = subplots(width=NARROW, height=2.9)
-    for (name, curve), color, line, mark in zip(curves.items(), SERIES, LINES, MARKS, strict=False):
-        axes.loglog(lengths, curve, line, color=color, marker=mark, markersize=4, label=name)
+    _lines(axes, lengths, curves)
     axes.set(xlabel="classes in a block", ylabel="expected tries")
     axes.set_xscale("log", base=2)
     axes.legend(title="spread of the logits")
@@ -61,8 +76,7 @@ def tries(lengths: Floats, curves: Mapping[str, Floats]) -> None:
 def cost(classes: Floats, counts: Mapping[str, Floats]) -> None:
     """Logarithms, exponentials and random numbers of a draw against the number of classes."""
     figure, axes = subplots(width=NARROW, height=2.9)
-    for (name, count), color, line, mark in zip(counts.items(), SERIES, LINES, MARKS, strict=False):
-        axes.loglog(classes, count, line, color=color, marker=mark, markersize=4, label=name)
+    _lines(axes, classes, counts)
     axes.set(xlabel="classes K", ylabel="exponentials, logarithms\nand random numbers")
     axes.legend()
     ends = ", ".join(f"{name} {count[-1]:.2g}" for name, count in counts.items())
@@ -129,7 +143,7 @@ def benchmark_figure(cases: list[dict[str, Any]]) -> tuple[Figure, str]:
 def variates(lengths: Floats, spent: Mapping[int, Floats], expected: Mapping[int, Floats]) -> None:
     """Random numbers that reservoirs spend against the length of the stream."""
     figure, axes = subplots(width=NARROW, height=2.9)
-    for k, color, mark in zip(spent, SERIES, MARKS, strict=False):
+    for k, color, mark in zip(spent, SERIES, MARKERS, strict=False):
         axes.loglog(lengths, spent[k], mark, color=color, markersize=5, label=f"k = {k}")
         axes.loglog(lengths, expected[k], color=color, linewidth=1)
     axes.loglog(lengths, lengths, color=MUTED, linestyle=":", label="one for each class")
