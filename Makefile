@@ -1,15 +1,20 @@
 # `make book` makes the environment and the site; `make test` runs every check.
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := $(BIN)/pytest -n 2 --dist loadscope --durations 10
 .DEFAULT_GOAL := help
-.PHONY: book test notebooks claims lab serve lint bench lock clean help
+.PHONY: book test portable chapter notebooks claims mutants lab serve lint bench lock clean help
 
+# pip brings uv, by the hash in the lock, and uv brings the rest in a quarter of pip's time.
 .venv/ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
 	  { echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
-	$(PYTHON) -m venv --clear .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@echo "Making the environment in .venv, about half a minute ..."
+	@$(PYTHON) -m venv --clear .venv
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.txt > .venv/uv.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	$(BIN)/uv pip install --python .venv --require-hashes -r requirements.txt
+	$(BIN)/uv pip install --python .venv --no-build-isolation --no-deps -e .
 	@touch $@
 
 book: .venv/ready ## make the environment and build the site, warnings as errors
@@ -17,7 +22,17 @@ book: .venv/ready ## make the environment and build the site, warnings as errors
 	@echo "The book: file://$(CURDIR)/_build/html/index.html"
 
 test: lint ## everything CI runs: lint, types, tests, doctests, claims, notebooks, build
-	$(BIN)/pytest -n 2 --dist loadscope --doctest-modules --nbval tests gumbel_lib chapters
+	$(PYTEST) --doctest-modules --nbval tests gumbel_lib chapters
+
+portable: .venv/ready ## the notebooks once more, as on processors with less
+	$(BIN)/python tests/portable.py
+
+chapter: .venv/ready ## execute, check and build one chapter: make chapter NAME=relaxation
+	@test -f chapters/$(NAME).ipynb || { echo "NAME: expected a notebook of chapters/"; exit 1; }
+	$(BIN)/python -m gumbel_lib.book.notebooks $(NAME)
+	$(BIN)/pytest --quiet --nbval chapters/$(NAME).ipynb $(wildcard tests/chapters/test_$(NAME).py)
+	$(BIN)/jupyter-book build --quiet -W -n --keep-going .
+	@echo "The chapter: file://$(CURDIR)/_build/html/chapters/$(NAME).html"
 
 notebooks: .venv/ready ## execute all notebooks and store their outputs
 	$(BIN)/python -m gumbel_lib.book.picture
@@ -25,6 +40,9 @@ notebooks: .venv/ready ## execute all notebooks and store their outputs
 
 claims: .venv/ready ## print the ledger of claims
 	$(BIN)/python -m gumbel_lib.claims
+
+mutants: .venv/ready ## change the mathematics a token at a time; the tests must notice
+	$(BIN)/python tests/mutants.py
 
 lab: .venv/ready ## open the notebooks
 	$(BIN)/jupyter lab chapters

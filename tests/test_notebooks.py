@@ -9,13 +9,13 @@ import pytest
 import yaml
 
 from gumbel_lib import claims
-from gumbel_lib.book.notebooks import METADATA
+from gumbel_lib.book.notebooks import METADATA, reading_time
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 TEACHING = [name for name in claims.CHAPTERS if name != "questions"]
 # Tags that may occur, and how often in the whole book. None of nbval's is among them.
-TAG_BUDGET = {"hide-input": 40, "remove-cell": 20}
+TAG_BUDGET = {"hide-input": 40, "remove-cell": 60}
 RERUN = "run `make notebooks` and commit the result"
 
 
@@ -121,6 +121,8 @@ def test_only_bookkeeping_is_hidden(notebook):
             hidden = [name for name in shown if name.startswith("application/papermill.record/")]
             assert "glue(" in cell.source, f"hide only cells that store numbers: {cell.source}"
             assert shown == hidden, f"a hidden cell shows something: {cell.source}"
+        else:
+            assert "glue(" not in cell.source, f"tag it remove-cell: {cell.source}"
 
 
 def chapter_text(name):
@@ -145,9 +147,51 @@ def test_each_claim_is_verified_in_its_chapter_and_stated_once():
         assert f'\\"{label}\\"' in source, f"call verify({label!r}) in {claim.chapter}"
 
 
-def test_the_table_of_contents_names_every_page():
+def title(name):
+    return re.search(r"^# (.+)$", chapter_text(name), re.MULTILINE)[1]
+
+
+def listed_pages():
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    listed = {page["file"] for part in toc["parts"] for page in part["chapters"]} | {toc["root"]}
+    return [page["file"] for part in toc["parts"] for page in part["chapters"]] + [toc["root"]]
+
+
+def test_the_list_of_chapters_has_their_titles_in_the_order_of_the_book():
+    assert {name: title(name) for name in claims.CHAPTERS} == claims.CHAPTERS
+    pages = [page.removeprefix("chapters/") for page in listed_pages()]
+    assert [page for page in pages if page in claims.CHAPTERS] == list(claims.CHAPTERS)
+
+
+def test_the_index_asks_a_question_for_each_chapter():
+    index = (ROOT / "chapters" / "index.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| \{doc\}`(\w+)`", index, re.MULTILINE) == TEACHING
+
+
+def test_the_ledger_holds_every_claim_under_its_chapters_title():
+    notebook = nbformat.read(ROOT / "chapters" / "ledger.ipynb", as_version=4)
+    cells = zip(notebook.cells, notebook.cells[1:], strict=False)
+    sections = {
+        re.search(r"^## (.+)$", before.source, re.MULTILINE)[1]: re.findall(
+            r'id="claim-([\w-]+)"', cell.outputs[0].data["text/html"]
+        )
+        for before, cell in cells
+        if cell.source.startswith("ledger(")
+    }
+    expected = {name: [] for name in claims.CHAPTERS.values()}
+    for label, claim in claims.all_claims().items():
+        expected[claims.CHAPTERS[claim.chapter]].append(label)
+    assert sections == expected, RERUN
+
+
+@pytest.mark.parametrize("name", TEACHING)
+def test_the_reading_time_is_computed(name):
+    notebook = nbformat.read(ROOT / "chapters" / f"{name}.ipynb", as_version=4)
+    stated = re.search(r"\*Time\*: about (\d+) minutes\.", notebook.cells[0].source)
+    assert int(stated[1]) == reading_time(notebook), RERUN
+
+
+def test_the_table_of_contents_names_every_page():
+    listed = set(listed_pages())
     present = {
         path.relative_to(ROOT).with_suffix("").as_posix()
         for pattern in ("*.ipynb", "*.md")

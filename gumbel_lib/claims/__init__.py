@@ -20,25 +20,28 @@ import sympy
 from numpy.typing import NDArray
 from scipy import stats
 
-# In the order of the book; each is a module of this package.
-CHAPTERS = (
-    "why_differentiability",
-    "max_distributions",
-    "gumbel_max",
-    "reparameterization",
-    "relaxation",
-    "die_training",
-    "die_revisited",
-    "numerics",
-    "scale",
-    "questions",
-)
+# The pages that state claims, in the order of the book: a module of this package each, and its title.
+# The tests hold notebooks, table of contents, index and ledger to this list.
+CHAPTERS = {
+    "why_differentiability": "Why differentiability",
+    "max_distributions": "Distributions of the maximum",
+    "gumbel_max": "The Gumbel-max trick",
+    "reparameterization": "Reparameterization: parameters apart from noise",
+    "relaxation": "Relaxation: a softmax for the argmax",
+    "die_training": "Training a biased die",
+    "die_revisited": "The die revisited: why it works, and when it stops working",
+    "numerics": "Where floating point bites",
+    "scale": "From one row to a billion classes",
+    "questions": "Questions readers ask",
+}
 METHODS = (
     "symbolic",
     "quadrature",
     "complex step",
     "Monte Carlo",
     "exact arithmetic",
+    "enumeration",
+    "floating point",
     "autodiff",
     "50 digits",
 )
@@ -159,6 +162,10 @@ def claim(
 
     def register(check: Callable[..., float]) -> Callable[..., float]:
         chapter = check.__module__.rpartition(".")[2]
+        if chapter not in CHAPTERS:
+            raise ValueError(
+                f"chapter: expected one that CHAPTERS in {__name__} lists, got {chapter!r}"
+            )
         _REGISTRY[label] = Claim(
             label, chapter, statement, method, bound, check, control, wrong, power
         )
@@ -171,7 +178,8 @@ def all_claims() -> dict[str, Claim]:
     """Every claim by its label, in the order of the chapters."""
     for chapter in CHAPTERS:
         importlib.import_module(f"{__name__}.{chapter}")
-    return dict(sorted(_REGISTRY.items(), key=lambda item: CHAPTERS.index(item[1].chapter)))
+    order = list(CHAPTERS)
+    return dict(sorted(_REGISTRY.items(), key=lambda item: order.index(item[1].chapter)))
 
 
 def cpu_jax(*, double: bool) -> Any:

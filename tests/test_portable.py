@@ -1,0 +1,48 @@
+"""`make portable` can fail: a cell that prints a last bit is reported on a lowered processor."""
+
+import nbformat
+import portable
+import pytest
+from nbclient import NotebookClient
+
+CELLS = {
+    "the last bits of exp": "int.from_bytes(np.exp(x).tobytes()) % 1000003",
+    "exp to 3 figures": "[f'{value:.3g}' for value in np.exp(x[:3])]",
+}
+
+
+def stored(path, source):
+    """A notebook executed here, on the whole processor."""
+    code = nbformat.v4.new_code_cell
+    setting = "import numpy as np\nx = np.linspace(-5, 5, 10_001)"
+    notebook = nbformat.v4.new_notebook(cells=[code(setting), code(source)])
+    NotebookClient(notebook, kernel_name="python3").execute()
+    nbformat.write(notebook, path)
+    return str(path)
+
+
+@pytest.mark.parametrize(("name", "code"), [("the last bits of exp", 1), ("exp to 3 figures", 0)])
+def test_a_printed_last_bit_is_reported(name, code, tmp_path):
+    levels = portable.environments()
+    if not levels:
+        pytest.skip("NumPy found nothing beyond its baseline on this processor")
+    notebook = stored(tmp_path / "cell.ipynb", CELLS[name])
+    assert portable.recompute(levels[0], [notebook]) == code
+
+
+def test_each_level_takes_away_one_group_less(monkeypatch):
+    found = {"SIMD Extensions": {"found": ["X86_V3", "X86_V4", "AVX512_ICL"]}}
+    monkeypatch.setattr(portable.np, "show_config", lambda mode: found)
+    taken = [level["NPY_DISABLE_CPU_FEATURES"] for level in portable.environments()]
+    assert taken == ["X86_V3 X86_V4 AVX512_ICL", "X86_V4 AVX512_ICL", "AVX512_ICL"]
+    assert [level["OPENBLAS_CORETYPE"] for level in portable.environments()] == [
+        "Prescott",
+        "Haswell",
+        "SkylakeX",
+    ]
+
+
+def test_other_processors_keep_their_blas(monkeypatch):
+    found = {"SIMD Extensions": {"found": ["ASIMDHP"]}}
+    monkeypatch.setattr(portable.np, "show_config", lambda mode: found)
+    assert portable.environments() == [{"NPY_DISABLE_CPU_FEATURES": "ASIMDHP"}]
