@@ -1,0 +1,55 @@
+"""The claims of die_training refuse plausible mistakes."""
+
+import numpy as np
+import pytest
+
+from gumbel_lib import claims, die
+from gumbel_lib.relaxation import softmax
+
+CLAIMS = claims.all_claims()
+
+
+def formula(*, sign=1, power=1, factor=2, weight=lambda b: b, c=lambda b, y: ((b - y) * b).sum()):
+    """The gradient of the SSE with one thing to get wrong."""
+    return lambda y, b, t: factor / t**power * weight(b) * (b - y - sign * c(b, y))
+
+
+@pytest.mark.parametrize(
+    ("label", "wrong"),
+    [
+        ("sse-example", {"digits": 1}),
+        ("sse-example", {"loss": lambda y, b: np.abs(y - b).sum()}),
+        ("sse-example", {"loss": lambda y, b: ((y - b) ** 2).mean()}),
+        ("sse-example", {"loss": lambda y, b: np.sqrt(((y - b) ** 2).sum())}),
+        # The noise differentiated as if it were a second logit, or the wrong class's slope.
+        ("noise-drops-out", {"slope": lambda y, b, t: 2 * die.sse_gradient(y, b, t)}),
+        ("noise-drops-out", {"slope": lambda y, b, t: np.roll(die.sse_gradient(y, b, t), 1, -1)}),
+        ("noise-drops-out", {"scale": lambda logits: 1 + 0.01 * logits}),
+        ("softmax-jacobian", {"factor": lambda t: t}),
+        ("softmax-jacobian", {"factor": lambda t: -1 / t}),
+        ("sse-gradient", {"gradient": formula(sign=-1)}),
+        ("sse-gradient", {"gradient": formula(power=2)}),
+        ("sse-gradient", {"gradient": formula(power=0)}),
+        ("sse-gradient", {"gradient": formula(factor=1)}),
+        ("sse-gradient", {"gradient": formula(factor=-2)}),
+        ("sse-gradient", {"gradient": formula(weight=lambda b: 1)}),
+        ("sse-gradient", {"gradient": formula(c=lambda b, y: (b - y) * b)}),
+        ("sse-gradient", {"gradient": formula(c=lambda b, y: ((b - y) * b).mean())}),
+        ("sse-gradient", {"gradient": formula(c=lambda b, y: ((b - y) * y).sum())}),
+        ("sse-gradient-autodiff", {"relax": lambda logits, noise, t: softmax(logits - noise, t)}),
+        ("sse-gradient-autodiff", {"relax": lambda logits, noise, t: softmax(logits + noise)}),
+        # Exponentials that nobody has divided by their sum see a shift of all logits.
+        (
+            "gradient-sums-to-zero",
+            {"relax": lambda logits, noise, t: 2.0 ** ((logits + noise) / t)},
+        ),
+        ("gradient-sums-to-zero", {"decay": 1e-6}),
+        ("die-training", {"gradient": lambda y, b, t: -die.sse_gradient(y, b, t)}),
+        ("die-training", {"gradient": lambda y, b, t: 2 * (b - y - ((b - y) * b).sum()) / t}),
+        ("loss-rises", {"end_temperature": 2.0}),
+        ("loss-rises", {"learning_rate": 0.005}),
+    ],
+)
+def test_a_plausible_mistake_is_caught(label, wrong):
+    claim = CLAIMS[label]
+    assert not claim.discrepancy(**wrong) < claim.bound
