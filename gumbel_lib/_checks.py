@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from types import ModuleType
 from typing import Any
 
@@ -10,37 +11,102 @@ import array_api_compat
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-# An array of any library that array-api-compat knows: NumPy, JAX, PyTorch and others.
+# An array of any library that array-api-compat knows (NumPy, JAX, PyTorch and others), or a list.
 Array = Any
 Rng = np.random.Generator | int | None
 
 
 def is_true(condition: Array) -> bool:
-    """Truth of a scalar condition; False while JAX traces, when no value exists to look at."""
+    """Truth of a scalar condition; False where there is no value to look at.
+
+    That is so while JAX traces, inside PyTorch's ``vmap``, and for its fake and meta tensors.
+    """
     try:
         return bool(condition)
-    except Exception as error:
-        if type(error).__name__ == "TracerBoolConversionError":
-            return False
-        raise
+    except (TypeError, RuntimeError):
+        return False
 
 
-def namespace(**arrays: Array) -> ModuleType:
-    """The array namespace common to all arguments, refusing what is no array."""
-    for name, array in arrays.items():
-        if not array_api_compat.is_array_api_obj(array):
-            raise TypeError(
-                f"{name}: expected an array (NumPy, JAX, PyTorch), got {type(array).__name__}"
-            )
+def as_reals(values: Any, name: str) -> NDArray[np.floating[Any]]:
+    """A NumPy array of floats (their type kept) from numbers, lists and arrays of real numbers."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name}: expected an array without a mask (a masked class has the logit -inf), "
+            f"got {type(values).__name__}"
+        )
     try:
-        xp: ModuleType = array_api_compat.array_namespace(*arrays.values())
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        ragged = "a ragged " if "inhomogeneous" in str(error) else ""
+        came = f"{ragged}{type(values).__name__}"
+        raise TypeError(f"{name}: expected an array of real numbers, got {came}") from error
+    if array.dtype.kind == "f":
+        return array
+    # Integers, bools, and bfloat16, which is no type of NumPy's own.
+    if not np.can_cast(array.dtype, np.float64):
+        came = f"dtype {array.dtype}" if array.ndim else type(values).__name__
+        raise TypeError(f"{name}: expected real numbers, got {came}")
+    return array.astype(np.float64)
+
+
+def as_floats(values: ArrayLike, name: str) -> NDArray[np.floating[Any]]:
+    """As `as_reals`, of at least one axis."""
+    array = as_reals(values, name)
+    if array.ndim == 0:
+        raise ValueError(f"{name}: expected at least one dimension, got a scalar")
+    return array
+
+
+def as_arrays(**values: Any) -> tuple[Array, ...]:
+    """Arrays of floats of one library.
+
+    Numbers, lists and NumPy arrays join the library and the device of the others, and a number the
+    type of the first of them. Integers and bools become the library's default floating-point type.
+    """
+    foreign = {
+        name: value
+        for name, value in values.items()
+        if array_api_compat.is_array_api_obj(value) and not array_api_compat.is_numpy_array(value)
+    }
+    if not foreign:
+        return tuple(_as_numpy(value, name) for name, value in values.items())
+    try:
+        xp: ModuleType = array_api_compat.array_namespace(*foreign.values())
     except TypeError as error:
-        kinds = ", ".join(f"{name} {type(array).__name__}" for name, array in arrays.items())
+        kinds = ", ".join(f"{name} {type(value).__name__}" for name, value in foreign.items())
         raise TypeError(f"expected arrays of one library, got {kinds}") from error
-    for name, array in arrays.items():
-        if not xp.isdtype(array.dtype, ("real floating", "integral", "bool")):
-            raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
-    return xp
+    for name, value in foreign.items():
+        if not xp.isdtype(value.dtype, ("real floating", "integral", "bool")):
+            raise TypeError(f"{name}: expected real numbers, got dtype {value.dtype}")
+    first = next(iter(foreign.values()))
+    # JAX moves arrays that were put nowhere to those that were; under `jit` no device is known.
+    device = None if array_api_compat.is_jax_array(first) else array_api_compat.device(first)
+    default = xp.__array_namespace_info__().default_dtypes(device=device)["real floating"]
+    kind = first.dtype if xp.isdtype(first.dtype, "real floating") else default
+
+    def convert(name: str, value: Any) -> Array:
+        if name in foreign:
+            floating = xp.isdtype(value.dtype, "real floating")
+            return value if floating else xp.astype(value, default)
+        array = _as_numpy(value, name)
+        if array.ndim == 0:
+            with np.errstate(over="ignore"):  # past the largest float of the type is infinite
+                return xp.asarray(float(array), dtype=kind, device=device)
+        # A copy, since PyTorch shares memory and wants it writable.
+        return xp.asarray(np.array(array), device=device)
+
+    return tuple(convert(name, value) for name, value in values.items())
+
+
+def _as_numpy(value: Any, name: str) -> NDArray[np.floating[Any]]:
+    scalar = isinstance(value, (numbers.Number, np.generic))
+    return np.asarray(check_number(value, name)) if scalar else as_reals(value, name)
+
+
+def widen(array: Array) -> Array:
+    """Half precision in float32, so that sums over many classes keep their digits."""
+    xp = array_api_compat.array_namespace(array)
+    return xp.astype(array, xp.result_type(array.dtype, xp.float32), copy=False)
 
 
 def check_broadcast(**arrays: Array) -> tuple[int, ...]:
@@ -54,15 +120,15 @@ def check_broadcast(**arrays: Array) -> tuple[int, ...]:
 
 def check_logits(logits: Array, axis: int) -> int:
     """The class axis counted from the end; refuses NaN, +inf and a row that is all masked."""
-    xp = namespace(logits=logits)
+    (logits,) = as_arrays(logits=logits)
     axis = check_axis(logits, axis)
-    if xp.isdtype(logits.dtype, "real floating"):
-        if is_true(xp.any(xp.isnan(logits))):
-            raise ValueError("logits: expected finite numbers or -inf, got NaN")
-        if is_true(xp.any(logits == math.inf)):
-            raise ValueError("logits: expected finite numbers or -inf, got +inf")
-        if is_true(xp.any(xp.all(logits == -math.inf, axis=axis))):
-            raise ValueError("logits: expected a finite logit in every row, got a row of all -inf")
+    xp = array_api_compat.array_namespace(logits)
+    if is_true(xp.any(xp.isnan(logits))):
+        raise ValueError("logits: expected finite numbers or -inf, got NaN")
+    if is_true(xp.any(logits == math.inf)):
+        raise ValueError("logits: expected finite numbers or -inf, got +inf")
+    if is_true(xp.any(xp.all(logits == -math.inf, axis=axis))):
+        raise ValueError("logits: expected a finite logit in every row, got a row of all -inf")
     return axis
 
 
@@ -81,47 +147,47 @@ def check_axis(logits: Array, axis: int) -> int:
     return int(axis) if axis < 0 else int(axis) - int(logits.ndim)
 
 
-def check_finite(xp: ModuleType, array: Array, name: str) -> None:
-    """Refuse NaN and infinities."""
-    if xp.isdtype(array.dtype, "real floating") and is_true(xp.any(~xp.isfinite(array))):
-        raise ValueError(f"{name}: expected finite numbers, got NaN or an infinity")
-
-
-def check_temperature(temperature: float, *, zero: bool = False) -> float:
-    """A temperature as a float: positive, or also 0 where `zero` allows it."""
+def check_temperature(temperature: float) -> float:
+    """A temperature of at least 0 as a float; `inf` is one."""
     value = check_number(temperature, "temperature")
-    if math.isnan(value) or value < 0 or (value == 0 and not zero):
-        expected = "a number >= 0" if zero else "a number > 0"
-        raise ValueError(f"temperature: expected {expected}, got {value}")
+    if not value >= 0:
+        raise ValueError(f"temperature: expected a number >= 0, got {value}")
     return value
 
 
+def check_positive(value: Any, name: str) -> float:
+    """A positive finite number as a float."""
+    number = check_number(value, name)
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name}: expected a finite number > 0, got {number}")
+    return number
+
+
 def check_number(value: Any, name: str) -> float:
-    """A real scalar as a float."""
-    if isinstance(value, (str, bytes)):
-        raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
+    """A real number, Python's or an array without axes, as a float; a bool is none."""
+    # np.timedelta64 is an integer to Python's numbers.
+    if isinstance(value, numbers.Real) and not isinstance(value, (bool, np.timedelta64)):
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise ValueError(f"{name}: expected a number that fits a float, got more") from error
     try:
-        return float(value)
-    except (TypeError, ValueError) as error:
+        array = as_reals(value, name)
+    except TypeError as error:
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}") from error
+    if array.ndim or np.asarray(value).dtype == bool:
+        came = f"shape {array.shape}" if array.ndim else type(value).__name__
+        raise TypeError(f"{name}: expected a number, got {came}")
+    return float(array)
 
 
 def check_count(value: Any, name: str, *, least: int = 1) -> int:
     """An integer of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+    if isinstance(value, (bool, np.timedelta64)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name}: expected an integer, got {type(value).__name__}")
     if value < least:
         raise ValueError(f"{name}: expected at least {least}, got {value}")
     return int(value)
-
-
-def as_floats(values: ArrayLike, name: str) -> NDArray[np.floating[Any]]:
-    """A NumPy array of floats (float32 kept) from anything that holds real numbers."""
-    array = np.asarray(values)
-    if array.dtype.kind not in "fiub" or array.ndim == 0:
-        came = f"dtype {array.dtype}" if array.ndim else type(values).__name__
-        raise TypeError(f"{name}: expected an array of numbers, got {came}")
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 
 def as_logits(logits: ArrayLike) -> NDArray[np.float64]:

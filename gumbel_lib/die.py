@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import interpolate, optimize, special
 
-from ._checks import Rng, as_floats, as_generator, as_probs, check_count, check_temperature
+from ._checks import (
+    Rng,
+    as_floats,
+    as_generator,
+    as_logits,
+    as_probs,
+    check_broadcast,
+    check_count,
+    check_positive,
+)
 from .noise import standard_gumbel
 from .optimisers import Optimiser, sgd
 from .relaxation import (
@@ -47,7 +56,8 @@ def roll(true_probs: ArrayLike, num_rolls: int, size: tuple[int, ...] = (), *, r
     Raises
     ------
     TypeError, ValueError
-        If `true_probs` is no probability vector or `num_rolls` no positive integer.
+        If `true_probs` is no probability vector, `num_rolls` no positive integer or `size` no
+        shape.
 
     Examples
     --------
@@ -56,7 +66,14 @@ def roll(true_probs: ArrayLike, num_rolls: int, size: tuple[int, ...] = (), *, r
     """
     probs = as_probs(true_probs, "true_probs")
     count = check_count(num_rolls, "num_rolls")
-    rolls: Floats = as_generator(rng).multinomial(count, probs / probs.sum(), size) / count
+    if count >= 2**63:
+        raise ValueError(f"num_rolls: expected an integer below 2**63, got {count}")
+    generator = as_generator(rng)
+    try:
+        counts = generator.multinomial(count, probs / probs.sum(), size)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"size: expected a shape, got {size!r}") from error
+    rolls: Floats = counts / count
     return rolls
 
 
@@ -82,24 +99,29 @@ def sse(observed: ArrayLike, predicted: ArrayLike) -> Floats:
     >>> sse([1.0, 0.0], [0.5, 0.5]).item()
     0.5
     """
-    y, b = _pair(observed, predicted, "predicted")
+    y, b = _pair(observed=observed, predicted=predicted)
     result: Floats = ((y - b) ** 2).sum(axis=-1)
     return result
 
 
-def _pair(observed: ArrayLike, other: ArrayLike, name: str) -> tuple[Any, Any]:
-    y, b = as_floats(observed, "observed"), as_floats(other, name)
-    if y.shape[-1] != b.shape[-1]:
+def _pair(**vectors: ArrayLike) -> tuple[Any, Any]:
+    """Two arrays of vectors over the same classes, and of shapes that broadcast."""
+    (first, y), (second, b) = ((name, as_floats(value, name)) for name, value in vectors.items())
+    if y.shape[-1] != b.shape[-1] or y.shape[-1] == 0:
         raise ValueError(
-            f"observed: expected {b.shape[-1]} classes as in {name}, got {y.shape[-1]}"
+            f"{first}: expected {max(1, b.shape[-1])} classes as in {second}, got {y.shape[-1]}"
         )
-    try:
-        np.broadcast_shapes(y.shape, b.shape)
-    except ValueError as error:
-        raise ValueError(
-            f"expected shapes that broadcast, got observed {y.shape}, {name} {b.shape}"
-        ) from error
+    check_broadcast(**{first: y, second: b})
     return y, b
+
+
+def _samples(observed: ArrayLike, relaxed: ArrayLike) -> tuple[Any, Any]:
+    """Observations, and M relaxed samples, the first axis, of shapes that broadcast behind it."""
+    b = as_floats(relaxed, "relaxed")
+    if b.ndim < 2 or len(b) == 0:
+        raise ValueError(f"relaxed: expected shape (M, ..., K) with M >= 1, got {b.shape}")
+    y, _ = _pair(observed=observed, relaxed=b[0])
+    return y, b.reshape(len(b), *(1,) * (y.ndim - b.ndim + 1), *b.shape[1:])
 
 
 def _pull_back(relaxed: Any, residual: Any, temperature: float) -> Any:
@@ -121,7 +143,7 @@ def sse_gradient(observed: ArrayLike, relaxed: ArrayLike, temperature: float) ->
     relaxed : array_like (..., K)
         Relaxed samples b = softmax((l + g)/t).
     temperature : float
-        t, positive.
+        t, positive and finite.
 
     Returns
     -------
@@ -132,15 +154,15 @@ def sse_gradient(observed: ArrayLike, relaxed: ArrayLike, temperature: float) ->
     ------
     TypeError, ValueError
         If an argument holds no numbers, the shapes do not broadcast, or the temperature is not
-        positive.
+        positive and finite.
 
     Examples
     --------
     >>> sse_gradient([2 / 3, 0, 1 / 3], [0.5, 0.3, 0.2], 1.0).round(4).tolist()
     [-0.1467, 0.192, -0.0453]
     """
-    y, b = _pair(observed, relaxed, "relaxed")
-    gradient: Floats = 2 * _pull_back(b, b - y, check_temperature(temperature))
+    y, b = _pair(observed=observed, relaxed=relaxed)
+    gradient: Floats = 2 * _pull_back(b, b - y, check_positive(temperature, "temperature"))
     return gradient
 
 
@@ -150,7 +172,7 @@ def averaged_sse_gradient(observed: ArrayLike, relaxed: ArrayLike, temperature: 
     .. math:: \nabla_l \Bigl|y - \bar b\Bigr|^2
               = \frac{2}{tM} \sum_m b_m \odot (r - b_m \cdot r), \qquad r = \bar b - y
 
-    Parameters and errors are those of `sse_gradient`, with `relaxed` of shape (M, ..., K).
+    Parameters and errors are those of `sse_gradient`, with `relaxed` of shape (M, ..., K), M >= 1.
 
     Examples
     --------
@@ -158,9 +180,9 @@ def averaged_sse_gradient(observed: ArrayLike, relaxed: ArrayLike, temperature: 
     >>> bool(np.allclose(averaged_sse_gradient([1.0, 0.0], [[0.6, 0.4]] * 3, 0.5), one))
     True
     """
-    y, b = _pair(observed, relaxed, "relaxed")
-    residual = b.mean(axis=0) - y
-    gradient: Floats = 2 * _pull_back(b, residual, check_temperature(temperature)).mean(axis=0)
+    y, b = _samples(observed, relaxed)
+    t = check_positive(temperature, "temperature")
+    gradient: Floats = 2 * _pull_back(b, b.mean(axis=0) - y, t).mean(axis=0)
     return gradient
 
 
@@ -179,10 +201,11 @@ def product_gradient(observed: ArrayLike, relaxed: ArrayLike, temperature: float
     >>> bool(np.allclose(product_gradient([1.0, 0.0], [[0.6, 0.4]] * 2, 0.5), one))
     True
     """
-    y, b = _pair(observed, relaxed, "relaxed")
-    if b.shape[0] != 2:
-        raise ValueError(f"relaxed: expected 2 samples along the first axis, got {b.shape[0]}")
-    gradient: Floats = _pull_back(b, (b - y)[::-1], check_temperature(temperature)).sum(axis=0)
+    y, b = _samples(observed, relaxed)
+    if len(b) != 2:
+        raise ValueError(f"relaxed: expected 2 samples along the first axis, got {len(b)}")
+    t = check_positive(temperature, "temperature")
+    gradient: Floats = _pull_back(b, (b - y)[::-1], t).sum(axis=0)
     return gradient
 
 
@@ -198,8 +221,8 @@ def cross_entropy_gradient(observed: ArrayLike, relaxed: ArrayLike, temperature:
     >>> cross_entropy_gradient([1.0, 0.0], [0.6, 0.4], 0.5).round(3).tolist()
     [-0.8, 0.8]
     """
-    y, b = _pair(observed, relaxed, "relaxed")
-    gradient: Floats = (b - y) / check_temperature(temperature)
+    y, b = _pair(observed=observed, relaxed=relaxed)
+    gradient: Floats = (b - y) / check_positive(temperature, "temperature")
     return gradient
 
 
@@ -250,9 +273,10 @@ def train(
         Seed or generator for rolls and noise.
     num_samples : int, optional
         Relaxed samples a step. By default there is one, and `gradient` gets it without an axis
-        of its own; otherwise `gradient` gets them along its first axis.
+        of its own; otherwise, also where the number is 1, it gets them along a first axis, and
+        must be one that takes them so, such as `averaged_sse_gradient`.
     gradient : callable
-        ``gradient(observed, relaxed, temperature)``, such as `averaged_sse_gradient`.
+        ``gradient(observed, relaxed, temperature)``, of shape (replicates, K).
     optimiser : callable
         Maps the learning rate to an `Optimiser`: `sgd` or `adam`.
 
@@ -264,8 +288,8 @@ def train(
     Raises
     ------
     TypeError, ValueError
-        If `true_probs` is no probability vector, a count no positive integer, or a rate or
-        temperature not positive.
+        If `true_probs` is no probability vector, a count no positive integer, a rate or
+        temperature not positive and finite, or the gradient of another shape.
 
     Examples
     --------
@@ -278,7 +302,10 @@ def train(
     probs = as_probs(true_probs, "true_probs")
     shape = (check_count(replicates, "replicates"), probs.size)
     samples = shape if num_samples is None else (check_count(num_samples, "num_samples"), *shape)
-    temperatures = exponential_schedule(start_temperature, end_temperature, num_steps)
+    batch_size = check_count(batch_size, "batch_size")
+    start = check_positive(start_temperature, "start_temperature")
+    end = check_positive(end_temperature, "end_temperature")
+    temperatures = exponential_schedule(start, end, num_steps)
     generator = as_generator(rng)
     logits = np.zeros(shape)
     rule = optimiser(learning_rate)
@@ -290,7 +317,10 @@ def train(
         history[step] = np.vecdot(error, error)
         noise = standard_gumbel(samples, rng=generator)
         relaxed = special.softmax((logits + noise) / temperature, axis=-1)
-        state, change = rule.step(state, gradient(observed[step], relaxed, float(temperature)))
+        slope = gradient(observed[step], relaxed, float(temperature))
+        if np.shape(slope) != shape:
+            raise ValueError(f"gradient: expected shape {shape}, got {np.shape(slope)}")
+        state, change = rule.step(state, slope)
         logits = logits + change
     return Training(special.softmax(logits, axis=-1), history, temperatures)
 
@@ -340,12 +370,13 @@ def expected_loss(
     >>> [round(part, 4) for part in expected_loss(die, np.log(die), 0.5, 20)]
     [0.0368, 0.0008, 0.4107]
     """
-    probs = as_probs(true_probs, "true_probs")
-    _pair(probs, logits, "logits")
+    probs, values = as_probs(true_probs, "true_probs"), as_logits(logits)
+    if values.shape != probs.shape:
+        raise ValueError(f"logits: expected shape {probs.shape}, got {values.shape}")
     return LossParts(
         float((1 - probs @ probs) / check_count(batch_size, "batch_size")),
-        float(sse(probs, relaxed_mean(logits, temperature))),
-        float(relaxed_variance(logits, temperature).sum()),
+        float(sse(probs, relaxed_mean(values, temperature))),
+        float(relaxed_variance(values, temperature).sum()),
     )
 
 
@@ -379,9 +410,7 @@ def expected_loss_minimiser(true_probs: ArrayLike, temperature: float) -> Floats
     0.66
     """
     probs = as_probs(true_probs, "true_probs")
-    t = check_temperature(temperature)
-    if not np.isfinite(t):
-        raise ValueError(f"temperature: expected a finite number > 0, got {t}")
+    t = check_positive(temperature, "temperature")
     if probs.size == 1:
         return np.ones(1)
     # The one-dimensional means depend on the logits only by a shift: tabulate them once.

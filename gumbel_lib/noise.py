@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from array_api_compat import is_array_api_obj
+from array_api_compat import array_namespace
 from numpy.typing import DTypeLike, NDArray
 
 from ._checks import (
     Array,
     Rng,
+    as_arrays,
     as_generator,
     check_broadcast,
     check_count,
-    check_number,
     is_true,
-    namespace,
+    widen,
 )
 
 
@@ -49,6 +49,8 @@ def standard_gumbel(
     ------
     TypeError, ValueError
         If `rng` is no seed or generator, `size` no shape, or `dtype` neither float.
+    MemoryError
+        If the noise does not fit into memory.
 
     Notes
     -----
@@ -57,8 +59,8 @@ def standard_gumbel(
 
     References
     ----------
-    E. J. Gumbel, *Statistical Theory of Extreme Values and Some Practical
-    Applications*, National Bureau of Standards, 1954; P(g <= x) = exp(-exp(-x)).
+    Gumbel, E. J., *Statistical Theory of Extreme Values and Some Practical Applications*,
+    National Bureau of Standards, 1954; P(g <= x) = exp(-exp(-x)).
 
     Examples
     --------
@@ -78,8 +80,9 @@ def standard_gumbel(
     generator = as_generator(rng)
     try:
         exponential = np.asarray(generator.standard_exponential(shape))
-    except (TypeError, ValueError) as error:
-        raise type(error)(f"size: expected an integer or a shape, got {size!r}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        wrong = TypeError if isinstance(error, TypeError) else ValueError
+        raise wrong(f"size: expected an integer or a shape, got {size!r}") from error
     # A zero has probability below 2**-52; the bound keeps even that draw finite.
     np.maximum(exponential, np.finfo(np.float64).tiny, out=exponential)
     noise = np.log(exponential, out=exponential)
@@ -115,8 +118,8 @@ def keyed_gumbel(seed: int, row: int, start: int, size: int) -> NDArray[np.float
 
     References
     ----------
-    J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, *Parallel random numbers: as easy as
-    1, 2, 3*, SC 2011.
+    Salmon, J. K., Moraes, M. A., Dror, R. O. and Shaw, D. E., *Parallel random numbers: as easy
+    as 1, 2, 3*, SC 2011.
 
     Examples
     --------
@@ -150,18 +153,19 @@ def truncated_gumbel(perturbed: Array, upper: Any) -> Array:
         Gumbel values of scale 1 and any location: logits l plus standard Gumbel noise g. An entry
         ``-inf``, a masked class, stays as it is.
     upper : float or array, broadcasts with `perturbed`
-        The bound T, in nats; ``inf`` for none.
+        The bound T, in nats; ``inf`` for none. It is read in the type of `perturbed`.
 
     Returns
     -------
     array
-        Values of at most `upper`, of the broadcast shape, from the arrays' own library.
+        Values of at most `upper`, of the broadcast shape, from the arrays' own library and in the
+        type of `perturbed`.
 
     Raises
     ------
     TypeError, ValueError
-        If `perturbed` is no array of floating-point numbers, `upper` neither number nor array of
-        the same library, one of them NaN, or the shapes do not broadcast.
+        If an argument holds no real numbers or NaN, the two are of different libraries, or their
+        shapes do not broadcast. Values are not looked at while JAX traces or PyTorch vectorises.
 
     Notes
     -----
@@ -171,7 +175,7 @@ def truncated_gumbel(perturbed: Array, upper: Any) -> Array:
 
     References
     ----------
-    C. J. Maddison, D. Tarlow and T. Minka, *A\* sampling*, NeurIPS 2014.
+    Maddison, C. J., Tarlow, D. and Minka, T., *A\* sampling*, NeurIPS 2014.
 
     Examples
     --------
@@ -180,15 +184,12 @@ def truncated_gumbel(perturbed: Array, upper: Any) -> Array:
     >>> truncated_gumbel(np.array([0.5, 3.0]), -1000.0).tolist()
     [-1000.0, -1000.0]
     """
-    xp = namespace(perturbed=perturbed)
-    if not xp.isdtype(perturbed.dtype, "real floating"):
-        raise TypeError(f"perturbed: expected floating-point numbers, got dtype {perturbed.dtype}")
-    if is_array_api_obj(upper):
-        xp = namespace(perturbed=perturbed, upper=upper)
-    else:
-        upper = xp.asarray(check_number(upper, "upper"), dtype=perturbed.dtype)
+    perturbed, upper = as_arrays(perturbed=perturbed, upper=upper)
+    xp = array_namespace(perturbed, upper)
     check_broadcast(perturbed=perturbed, upper=upper)
     for name, array in (("perturbed", perturbed), ("upper", upper)):
         if is_true(xp.any(xp.isnan(array))):
             raise ValueError(f"{name}: expected numbers, got NaN")
-    return -xp.logaddexp(-perturbed, -upper)
+    with np.errstate(over="ignore"):  # a bound past the largest float of the type is infinite
+        bound = widen(xp.astype(upper, perturbed.dtype))
+    return xp.astype(-xp.logaddexp(-widen(perturbed), -bound), perturbed.dtype, copy=False)

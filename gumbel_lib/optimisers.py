@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, stats
 
-from ._checks import Rng, as_floats, as_generator, check_count, check_number
+from ._checks import (
+    Rng,
+    as_floats,
+    as_generator,
+    as_reals,
+    check_broadcast,
+    check_count,
+    check_number,
+    check_positive,
+)
 
 Floats = NDArray[np.float64]
 
@@ -46,7 +55,7 @@ def sgd(learning_rate: float) -> Optimiser:
     >>> change.tolist()
     [-0.1, 0.2]
     """
-    rate = _rate(learning_rate)
+    rate = check_positive(learning_rate, "learning_rate")
     return Optimiser(lambda x: None, lambda state, gradient: (None, -rate * gradient))
 
 
@@ -71,11 +80,11 @@ def adam(learning_rate: float, beta1: float = 0.9, beta2: float = 0.999) -> Opti
     Raises
     ------
     TypeError, ValueError
-        If the learning rate is not a positive number.
+        If the learning rate is not a positive number or a decay not in [0, 1).
 
     References
     ----------
-    D. P. Kingma and J. Ba, ICLR 2015, algorithm 1.
+    Kingma, D. P. and Ba, J., ICLR 2015, algorithm 1.
 
     Examples
     --------
@@ -86,7 +95,10 @@ def adam(learning_rate: float, beta1: float = 0.9, beta2: float = 0.999) -> Opti
     >>> change.round(6).tolist()
     [-0.1, 0.1]
     """
-    rate = _rate(learning_rate)
+    rate = check_positive(learning_rate, "learning_rate")
+    for name, beta in (("beta1", beta1), ("beta2", beta2)):
+        if not 0 <= check_number(beta, name) < 1:
+            raise ValueError(f"{name}: expected a number in [0, 1), got {beta}")
 
     def step(state: tuple[int, Floats, Floats], gradient: Floats) -> tuple[Any, Floats]:
         count, mean, square = state
@@ -97,13 +109,6 @@ def adam(learning_rate: float, beta1: float = 0.9, beta2: float = 0.999) -> Opti
         return (count, mean, square), -rate * mean / (1 - beta1**count) / scale
 
     return Optimiser(lambda x: (0, np.zeros_like(x), np.zeros_like(x)), step)
-
-
-def _rate(learning_rate: float) -> float:
-    rate = check_number(learning_rate, "learning_rate")
-    if not 0 < rate < np.inf:
-        raise ValueError(f"learning_rate: expected a finite number > 0, got {rate}")
-    return rate
 
 
 def descend(
@@ -195,6 +200,44 @@ def count_evaluations(
     return Evaluations(int(found.nfev), int(found.njev) if use_gradient else 0, float(found.fun))
 
 
+def expected_improvement(mean: ArrayLike, sd: ArrayLike, best: float) -> Floats:
+    r"""How far a Normal value is expected to fall below the best value so far.
+
+    .. math:: E \max(y_* - Y, 0) = (y_* - m)\,\Phi(z) + s\,\phi(z), \qquad
+              z = \frac{y_* - m}{s}, \qquad Y \sim \mathrm{Normal}(m, s^2)
+
+    Parameters
+    ----------
+    mean, sd : array_like
+        m and s, of shapes that broadcast; s is at least 0.
+    best : float
+        y*, the least value so far.
+
+    Returns
+    -------
+    numpy.ndarray
+        At least 0 up to rounding, in the unit of the values.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument holds no numbers, an sd is negative or the shapes do not broadcast.
+
+    Examples
+    --------
+    >>> expected_improvement([1.0, 0.0], [0.0, 1.0], 3.0).round(3).tolist()
+    [2.0, 3.0]
+    """
+    m, s = as_reals(mean, "mean"), as_reals(sd, "sd")
+    check_broadcast(mean=m, sd=s)
+    if np.any(s < 0):
+        raise ValueError(f"sd: expected numbers >= 0, got {s.min():g}")
+    s = np.maximum(s, 1e-12)
+    ahead = check_number(best, "best") - m
+    gain: Floats = ahead * stats.norm.cdf(ahead / s) + s * stats.norm.pdf(ahead / s)
+    return gain
+
+
 def bayesian_optimisation(
     function: Callable[[float], float],
     bounds: tuple[float, float],
@@ -203,12 +246,7 @@ def bayesian_optimisation(
     num_evaluations: int = 16,
     rng: Rng,
 ) -> tuple[Floats, Floats]:
-    r"""Minimise a function of one variable by a Gaussian process and expected improvement.
-
-    .. math:: \mathrm{EI}(x) = (y_* - m(x))\,\Phi(z) + s(x)\,\phi(z), \qquad
-              z = \frac{y_* - m(x)}{s(x)}
-
-    with m, s the process's mean and standard deviation and y* the best value so far.
+    """Minimise a function of one variable by a Gaussian process and its `expected_improvement`.
 
     Parameters
     ----------
@@ -231,11 +269,11 @@ def bayesian_optimisation(
     Raises
     ------
     TypeError, ValueError
-        If `bounds` is no increasing pair or a count is too small.
+        If `bounds` is no finite increasing pair or a count is too small.
 
     References
     ----------
-    D. R. Jones, M. Schonlau and W. J. Welch, J. Global Optimization 13, 1998.
+    Jones, D. R., Schonlau, M. and Welch, W. J., J. Global Optimization 13, 1998.
 
     Examples
     --------
@@ -248,9 +286,13 @@ def bayesian_optimisation(
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
-    low, high = (check_number(bound, "bounds") for bound in bounds)
-    if not low < high:
-        raise ValueError(f"bounds: expected an increasing pair, got {bounds}")
+    try:
+        low, high = bounds
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"bounds: expected a pair of numbers, got {bounds!r}") from error
+    low, high = check_number(low, "bounds"), check_number(high, "bounds")
+    if not -np.inf < low < high < np.inf:
+        raise ValueError(f"bounds: expected a finite increasing pair, got {bounds}")
     num_initial = check_count(num_initial, "num_initial")
     check_count(num_evaluations, "num_evaluations", least=num_initial)
     x = as_generator(rng).uniform(low, high, num_initial)
@@ -265,9 +307,6 @@ def bayesian_optimisation(
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(x[:, None], y)
         mean, sd = model.predict(grid[:, None], return_std=True)
-        sd = np.maximum(sd, 1e-12)
-        z = (y.min() - mean) / sd
-        gain = (y.min() - mean) * stats.norm.cdf(z) + sd * stats.norm.pdf(z)
-        best = grid[np.argmax(gain)]
+        best = grid[np.argmax(expected_improvement(mean, sd, y.min()))]
         x, y = np.append(x, best), np.append(y, function(float(best)))
     return x, y

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,30 +12,36 @@ from scipy import integrate, special, stats
 
 from ._checks import (
     Array,
+    as_arrays,
     as_logits,
     check_broadcast,
-    check_finite,
     check_logits,
-    namespace,
+    is_true,
+    widen,
 )
 from .maxima import Law
 
 
 def perturb(logits: Array, noise: Array, axis: int) -> Array:
-    """``logits + noise``, both checked, in the wider of their types; `axis` is negative."""
-    xp = namespace(logits=logits, noise=noise)
-    check_finite(xp, noise, "noise")
+    """``logits + noise``, both checked, in the wider of their types; `axis` is negative.
+
+    Half precision is widened to float32.
+    """
+    logits, noise = as_arrays(logits=logits, noise=noise)
+    xp = array_namespace(logits, noise)
     check_broadcast(logits=logits, noise=noise)
-    if not xp.isdtype(noise.dtype, "real floating"):
-        raise TypeError(f"noise: expected floating-point numbers, got dtype {noise.dtype}")
     if noise.ndim < -axis or noise.shape[axis] != logits.shape[axis]:
         raise ValueError(
             f"noise: expected a value for each of the {logits.shape[axis]} classes along axis "
             f"{axis}, got shape {tuple(noise.shape)}"
         )
-    if not xp.isdtype(logits.dtype, "real floating"):
-        logits = xp.astype(logits, noise.dtype)
-    return logits + noise
+    if is_true(xp.any(~xp.isfinite(noise))):
+        raise ValueError("noise: expected finite numbers, got NaN or an infinity")
+    with np.errstate(over="ignore"):
+        perturbed = widen(logits) + widen(noise)
+    if is_true(xp.any(xp.isinf(perturbed) & (logits > -math.inf))):
+        raise ValueError("noise: expected sums with the logits that fit a float, got an overflow")
+    return perturbed
 
 
 def gumbel_max(logits: Array, noise: Array, *, axis: int = -1) -> Array:
@@ -62,16 +69,21 @@ def gumbel_max(logits: Array, noise: Array, *, axis: int = -1) -> Array:
     Raises
     ------
     TypeError
-        If an argument is no array of real numbers, or the two are of different libraries.
+        If an argument holds no real numbers or has a mask, or the two are of different libraries.
     ValueError
-        If a logit is NaN or +inf, a row is all ``-inf``, K is 0, the noise is not finite, or
-        the shapes do not broadcast.
+        If a logit is NaN or +inf, a row is all ``-inf``, K is 0, the noise or a sum is not
+        finite, or the shapes do not broadcast. Values are not looked at while JAX traces or
+        PyTorch vectorises.
+
+    Notes
+    -----
+    Half precision is added in float32. Integers and bools are read as the library's default
+    floating-point type, which takes a copy.
 
     References
     ----------
-    R. D. Luce and P. Suppes, *Handbook of Mathematical Psychology* III, 1965, p. 338, quoting
-    E. Holman and A. Marley;
-    J. I. Yellott, J. Math. Psych. 15, 1977.
+    Luce, R. D. and Suppes, P., *Handbook of Mathematical Psychology* III, 1965, p. 338, which
+    quotes Holman and Marley; Yellott, J. I., J. Math. Psych. 15, 1977.
 
     Examples
     --------
@@ -82,6 +94,7 @@ def gumbel_max(logits: Array, noise: Array, *, axis: int = -1) -> Array:
     >>> np.bincount(draws).tolist()
     [7017, 1969, 1014]
     """
+    logits, noise = as_arrays(logits=logits, noise=noise)
     axis = check_logits(logits, axis)
     perturbed = perturb(logits, noise, axis)
     return array_namespace(perturbed).argmax(perturbed, axis=axis)
@@ -102,7 +115,8 @@ def log_sum_exp(logits: Array, *, axis: int = -1) -> Array:
     Returns
     -------
     array (...)
-        The location, in the logits' type.
+        The location, in the logits' type; integers and bools count in the library's default
+        floating-point type.
 
     Raises
     ------
@@ -114,11 +128,14 @@ def log_sum_exp(logits: Array, *, axis: int = -1) -> Array:
     >>> float(log_sum_exp(np.log(np.array([0.7, 0.2, 0.1]))).round(12)) + 0.0
     0.0
     """
+    (logits,) = as_arrays(logits=logits)
     axis = check_logits(logits, axis)
     xp = array_namespace(logits)
-    top = xp.max(logits, axis=axis, keepdims=True)
-    total = xp.sum(xp.exp(logits - top), axis=axis)
-    return xp.squeeze(top, axis=axis) + xp.log(total)
+    wide = widen(logits)
+    top = xp.max(wide, axis=axis, keepdims=True)
+    with np.errstate(over="ignore"):  # a difference may be -inf, which is right
+        total = xp.sum(xp.exp(wide - top), axis=axis)
+    return xp.astype(xp.squeeze(top, axis=axis) + xp.log(total), logits.dtype, copy=False)
 
 
 def argmax_probabilities(logits: ArrayLike, noise: Any = stats.gumbel_r) -> NDArray[np.float64]:
@@ -143,7 +160,7 @@ def argmax_probabilities(logits: ArrayLike, noise: Any = stats.gumbel_r) -> NDAr
     Raises
     ------
     TypeError
-        If `noise` has no ``cdf`` and quantile function.
+        If `noise` is no law, or `logits` holds no real numbers.
     ValueError
         For logits that `gumbel_max` refuses, or when the quadrature does not converge.
 

@@ -158,9 +158,9 @@ BAD = {
     "text": ("fair", {}, "true_probs"),
     "none": (None, {}, "true_probs"),
     "steps": (PROBS, {"num_steps": 0}, "num_steps"),
-    "batch": (PROBS, {"batch_size": 0}, "num_rolls"),
+    "batch": (PROBS, {"batch_size": 0}, "batch_size"),
     "rate": (PROBS, {"learning_rate": -1.0}, "learning_rate"),
-    "temperature": (PROBS, {"end_temperature": 0.0}, "end"),
+    "temperature": (PROBS, {"end_temperature": 0.0}, "end_temperature"),
     "replicates": (PROBS, {"replicates": 1.5}, "replicates"),
     "samples": (PROBS, {"num_samples": 0}, "num_samples"),
     "seed": (PROBS, {"rng": "x"}, "rng"),
@@ -179,7 +179,7 @@ def test_bad_gradient_input_is_named():
         die.sse_gradient([0.5, 0.5], [0.2, 0.3, 0.5], 1.0)
     with pytest.raises(ValueError, match="^expected shapes that broadcast, got observed"):
         die.sse_gradient(np.ones((2, 3)), np.ones((4, 3)), 1.0)
-    with pytest.raises(ValueError, match="^temperature: expected a number > 0, got 0.0"):
+    with pytest.raises(ValueError, match="^temperature: expected a finite number > 0, got 0.0"):
         die.sse_gradient([0.5, 0.5], [0.5, 0.5], 0.0)
     with pytest.raises(ValueError, match="^relaxed: expected 2 samples"):
         die.product_gradient([0.5, 0.5], [[0.5, 0.5]], 1.0)

@@ -141,8 +141,8 @@ def test_truncation_in_other_libraries_and_its_gradient():
 @pytest.mark.parametrize(
     ("named", "perturbed", "upper"),
     [
-        ("perturbed", [0.0], 1.0),
-        ("perturbed", np.array([1, 2]), 1.0),
+        ("perturbed", [0.0, None], 1.0),
+        ("perturbed", np.array([1j, 2]), 1.0),
         ("perturbed", np.array([np.nan]), 1.0),
         ("upper", np.array([0.0]), "one"),
         ("upper", np.array([0.0]), np.nan),

@@ -95,7 +95,7 @@ def test_a_bad_temperature_is_named(temperature):
         gumbel_softmax(GOOD, np.zeros((2, 3)), temperature)
 
 
-@pytest.mark.parametrize("temperature", ["warm", None, [1.0], True, 1j])
+@pytest.mark.parametrize("temperature", ["warm", None, ["1"], True, 1j])
 def test_a_temperature_that_is_no_number_is_named(temperature):
     with pytest.raises(TypeError, match="^temperature: expected .*, got "):
         gumbel_softmax(GOOD, GOOD, temperature)
@@ -108,8 +108,6 @@ def test_shapes_that_do_not_broadcast_are_named():
         gumbel_softmax(GOOD, GOOD, np.ones(3))
     with pytest.raises(ValueError, match="^logits: expected .*, got NaN"):
         gumbel_softmax(np.array([np.nan, 0.0]), np.zeros(2), 1.0)
-    with pytest.raises(TypeError, match="^logits: expected floating"):
-        softmax(np.array([1, 2]), 1.0)
 
 
 def logistic_moment(gap, temperature, power):
