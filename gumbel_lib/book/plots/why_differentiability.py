@@ -56,26 +56,26 @@ def slope_and_probes(function: Function, slope: Function, point: float, offsets:
     )
 
 
-def evaluations(dimensions: ArrayLike, told: ArrayLike, blind: ArrayLike) -> None:
-    """Values asked for with and without the slope, against the dimension."""
-    d, few, many = (np.asarray(values, dtype=float) for values in (dimensions, told, blind))
+def price(dimensions: ArrayLike) -> None:
+    """What a value and a gradient cost at one point, in values, against the dimension."""
+    d = np.asarray(dimensions, dtype=float)
     figure, axes = subplots(width=NARROW, height=3.0)
-    axes.plot(d, many, "s-", color=ORANGE, label="without the slope")
-    axes.plot(d, few, "o-", color=BLUE, label="with the slope")
-    axes.plot(d, 5 * few, ":", color=BLUE, label="with the slope, charged")
+    axes.plot(d, d + 1, "s-", color=ORANGE, label="probed: d + 1")
+    axes.plot(d, np.full_like(d, 5), "o-", color=BLUE, label="given the slope: at most 5")
+    axes.plot(d, np.ones_like(d), ":", color=BLUE, label="the value alone")
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(d, [f"{int(value)}" for value in d])
+    axes.set_yticks([1, 5, 10, 50], ["1", "5", "10", "50"])
     axes.minorticks_off()
-    axes.set(xlabel="dimension d", ylabel="function values")
+    axes.set(xlabel="number of variables d", ylabel="price in values")
     _legend(axes, "upper left")
     show(
         figure,
-        f"Function values that BFGS asks for on its way to the minimum, against the dimension, on "
-        f"logarithmic axes. At d = {d[0]:.0f}: {few[0]:.0f} with the slope and {many[0]:.0f} "
-        f"without. At d = {d[-1]:.0f}: {few[-1]:.0f} with and {many[-1]:.0f} without, "
-        f"{many[-1] / few[-1]:.3g} times as many. A dotted line is five times "
-        f"as high as the count with the slope.",
+        f"Price of a value and a gradient at one point, in values, against the number of "
+        f"variables from {d[0]:.0f} to {d[-1]:.0f}, on logarithmic axes. By probing it rises from "
+        f"{d[0] + 1:.0f} to {d[-1] + 1:.0f}. Given the slope it stays at 5 or less. The two cross "
+        f"at d = 4. A dotted line marks the price of the value alone, 1.",
     )
 
 
