@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -17,35 +16,94 @@ from . import claim, cpu_jax
 Floats = NDArray[np.float64]
 
 LOGITS = np.array([1.2, 0.5, -0.4, -1.6])
+AXES = np.eye(LOGITS.size)
+OTHERS = AXES == 0
 # Another policy over the same classes, for the coupling.
 OTHER = np.array([0.3, 0.9, -0.4, -0.9])
 # Of the same variance as the standard Gumbel, so that a control differs in shape alone.
 NORMAL = stats.norm(scale=np.pi / np.sqrt(6))
 
 
+def _integral(
+    integrand: Callable[[float], Any], start: float, end: float, points: Any = None
+) -> Floats:
+    result: Floats = integrate.quad_vec(integrand, start, end, epsabs=1e-12, points=points)[0]
+    return result
+
+
+def _slope(function: Callable[[float], Any], h: float = 0.005) -> Any:
+    """Derivative at 0: central differences with steps h and h/2, extrapolated to an h^4 error."""
+    wide, narrow = ((function(step) - function(-step)) / (2 * step) for step in (h, h / 2))
+    return (4 * narrow - wide) / 3
+
+
 @claim(
     "logit-constant",
-    "Taking log C from all logits changes no winner and lowers the maximum by exactly log C.",
-    method="exact arithmetic",
+    "Logits and their log-softmax pick the same winners on the same noise, and the maxima differ "
+    "by the log-sum-exp of the logits (changed winners plus largest gap).",
+    method="floating point",
     bound=1e-9,
-    control="log C taken from the first logit only",
-    wrong={"where": slice(0, 1)},
+    control="the softmax in place of the log-softmax",
+    wrong={"normalise": special.softmax},
 )
-def logit_constant(where: slice = slice(None)) -> float:
-    # Fractions hold the doubles exactly, so neither side is rounded.
-    constant = Fraction(float(trick.log_sum_exp(LOGITS)))
-    shift = [Fraction(0)] * LOGITS.size
-    shift[where] = [constant] * len(shift[where])
-    changed, gap = 0, Fraction(0)
-    for row in standard_gumbel((1000, LOGITS.size), rng=np.random.default_rng(11)):
-        raw = [
-            Fraction(float(logit)) + Fraction(float(g))
-            for logit, g in zip(LOGITS, row, strict=True)
-        ]
-        shifted = [value - down for value, down in zip(raw, shift, strict=True)]
-        changed += raw.index(max(raw)) != shifted.index(max(shifted))
-        gap = max(gap, abs(max(raw) - max(shifted) - constant))
-    return changed + float(gap)
+def logit_constant(
+    normalise: Callable[[Floats], Floats] = special.log_softmax,
+    constant: Callable[[Floats], Any] = trick.log_sum_exp,
+) -> float:
+    noise = standard_gumbel((10_000, LOGITS.size), rng=np.random.default_rng(11))
+    discrepancies = []
+    for logits in (LOGITS, LOGITS + 30, 2 * LOGITS - 5):
+        normal = normalise(logits)
+        changed = trick.gumbel_max(logits, noise) != trick.gumbel_max(normal, noise)
+        fall = (logits + noise).max(axis=1) - (normal + noise).max(axis=1)
+        discrepancies.append(changed.sum() + np.abs(fall - constant(logits)).max())
+    return float(max(discrepancies))
+
+
+# Each case: the law of the noise g and the ends of the integral, f(theta, g), its derivative in
+# theta, theta itself, and where f has a kink as a function of g.
+SMOOTH: tuple[Any, ...] = (
+    (stats.norm, -10, 10, lambda t, g: abs(t + g), lambda t, g: np.sign(t + g), 0.4, lambda t: -t),
+    (stats.gumbel_r, -5, 50, np.maximum, lambda t, g: 1.0 * (t > g), 0.3, lambda t: t),
+    (stats.expon, 0, 50, lambda t, g: np.sin(t * g), lambda t, g: g * np.cos(t * g), 0.7, abs),
+)
+# Continuous in theta for each g, and flat at 0; but near 0 it rises as steeply as 2 / g.
+STEEP = (
+    (
+        stats.uniform,
+        0,
+        1,
+        lambda t, g: np.sign(t) * np.minimum((t / g) ** 2, 1.0),
+        lambda t, g: 0.0,
+        0.0,
+        abs,
+    ),
+)
+
+
+@claim(
+    "swap",
+    "If slopes have a bound with a finite mean, the mean of the derivatives is the derivative of "
+    "the mean: for |t + g|, max(t, g) and sin(t g) with Normal, Gumbel and exponential noise.",
+    method="quadrature",
+    bound=1e-6,
+    control="sign(t) min((t/g)^2, 1) at t = 0, uniform noise: no jump, but slopes up to 2/g",
+    wrong={"cases": STEEP},
+)
+def swap(cases: tuple[Any, ...] = SMOOTH) -> float:
+    gaps = []
+    for law, start, end, f, derivative, theta, kink in cases:
+
+        def mean(of: Any, t: float, case: Any = (law, start, end, kink)) -> Any:
+            law, start, end, kink = case
+            return _integral(lambda g: of(t, g) * law.pdf(g), start, end, [kink(t)])
+
+        def moved(h: float, mean: Any = mean, case: Any = (f, theta)) -> Any:
+            f, theta = case
+            return mean(f, theta + h)
+
+        gaps.append(abs(mean(derivative, theta) - _slope(moved)))
+    return float(max(gaps))
 
 
 SQUARE = (lambda x: x**2, lambda x: 2 * x)
@@ -62,35 +120,37 @@ STEP = (lambda x: np.where(x > 0, 1.0, 0.0), lambda x: 0.0 * x)
 )
 def pathwise_normal(
     function: tuple[Callable[[Any], Any], Callable[[Any], Any]] = SQUARE,
+    directions: Callable[[float], list[float]] = lambda e: [1.0, e],
 ) -> float:
     value, slope = function
-    m, s = 0.7, 1.3
+    gaps = []
+    for m, s in ((0.7, 1.3), (-1.0, 0.5), (0.0, 2.0)):
 
-    def mean(integrand: Callable[[float], Any]) -> Floats:
+        def pathwise(e: float, m: float = m, s: float = s) -> Any:
+            return slope(m + s * e) * np.array(directions(e)) * stats.norm.pdf(e)
+
+        def of_mean(e: float, m: float = m, s: float = s) -> Any:
+            # The derivative of the density of x in m and in s, at x = m + s e, times dx = s de.
+            return value(m + s * e) * np.array([e, e**2 - 1]) / s * stats.norm.pdf(e)
+
         # The jump of the control lies at x = 0, so the integral is split at its e.
-        parts = [
-            integrate.quad_vec(integrand, *ends, epsabs=1e-12)[0]
-            for ends in ((-12.0, -m / s), (-m / s, 12.0))
-        ]
-        total: Floats = np.sum(parts, axis=0)
-        return total
-
-    def pathwise(e: float) -> Floats:
-        result: Floats = slope(m + s * e) * np.array([1.0, e]) * stats.norm.pdf(e)
-        return result
-
-    def of_mean(e: float) -> Floats:
-        # The derivative of the density of x in m and in s, at x = m + s e, times dx = s de.
-        result: Floats = value(m + s * e) * np.array([e, e**2 - 1]) / s * stats.norm.pdf(e)
-        return result
-
-    return float(np.abs(mean(pathwise) - mean(of_mean)).max())
+        both = (_integral(integrand, -12, 12, [-m / s]) for integrand in (pathwise, of_mean))
+        gaps.append(np.abs(np.subtract(*both)).max())
+    return float(max(gaps))
 
 
-def _beats(noise: Any, k: int, x: float) -> float:
-    """Density of: class k reaches x and every rival stays below."""
-    below = np.prod(noise.cdf(x - np.delete(LOGITS, k)))
-    return float(noise.pdf(x - LOGITS[k]) * below)
+def _reaches(noise: Any, x: Floats) -> Any:
+    """Densities over x of: class k reaches x and every rival stays below, for each k."""
+    below = np.where(OTHERS, noise.cdf(x[..., None, None] - LOGITS), 1.0).prod(axis=-1)
+    return noise.pdf(x[..., None] - LOGITS) * below
+
+
+HEIGHTS = np.linspace(-2.0, 8.0, 11)
+
+
+def _joint(noise: Any) -> Floats:
+    """P(argmax = k, max <= x) at each height x and for each class k."""
+    return _integral(lambda v: _reaches(noise, HEIGHTS - v), 0, 25)
 
 
 @claim(
@@ -103,16 +163,8 @@ def _beats(noise: Any, k: int, x: float) -> float:
 )
 def max_argmax_independent(noise: Any = stats.gumbel_r) -> float:
     wins = trick.argmax_probabilities(LOGITS, noise)
-    points = np.linspace(-2.0, 8.0, 11)
-    gaps = []
-    for k in range(LOGITS.size):
-        pieces = [
-            integrate.quad(lambda u, k=k: _beats(noise, k, u), start, end, epsabs=1e-13)[0]
-            for start, end in zip([-12.0, *points[:-1]], points, strict=True)
-        ]
-        for x, joint in zip(points, np.cumsum(pieces), strict=True):
-            gaps.append(abs(joint - wins[k] * np.prod(noise.cdf(x - LOGITS))))
-    return float(max(gaps))
+    below = noise.cdf(HEIGHTS[:, None] - LOGITS).prod(axis=1)
+    return float(np.abs(_joint(noise) - below[:, None] * wins).max())
 
 
 @claim(
@@ -121,135 +173,175 @@ def max_argmax_independent(noise: Any = stats.gumbel_r) -> float:
     method="quadrature",
     bound=1e-9,
     control="the largest logit in place of the log-sum-exp",
-    wrong={"location": lambda logits: logits.max()},
+    wrong={"location": np.max},
 )
-def joint_law(location: Callable[[Any], Any] = trick.log_sum_exp) -> float:
-    probs, place = special.softmax(LOGITS), float(location(LOGITS))
-    gaps = []
-    for k in range(LOGITS.size):
-        for x in np.linspace(-2.0, 8.0, 11):
-            joint = integrate.quad(
-                lambda u, k=k: _beats(stats.gumbel_r, k, u), -12, x, epsabs=1e-13, limit=200
-            )[0]
-            gaps.append(abs(joint - probs[k] * stats.gumbel_r.cdf(x, place)))
-    return float(max(gaps))
+def joint_law(
+    location: Callable[[Floats], Any] = trick.log_sum_exp,
+    probs: Callable[[Floats], Floats] = special.softmax,
+) -> float:
+    closed = stats.gumbel_r.cdf(HEIGHTS, location(LOGITS))[:, None] * probs(LOGITS)
+    return float(np.abs(_joint(stats.gumbel_r) - closed).max())
 
 
-def _complex_step(function: Callable[[Any], Any], at: Floats) -> Floats:
-    """Columns of derivatives, exact to rounding: the imaginary part under a tiny imaginary step."""
-    tiny = 1e-30
-    columns = [np.imag(function(at + 1j * tiny * axis)) / tiny for axis in np.eye(at.size)]
-    result: Floats = np.stack(columns, axis=-1)
-    return result
+def _mean_maximum(logits: Floats, noise: Any = stats.gumbel_r) -> Any:
+    """E max = int_0^oo P(max > x) - P(max <= -x) dx, of the perturbed logits."""
+
+    def below(x: float) -> Any:
+        return noise.cdf(x - logits).prod()
+
+    return _integral(lambda x: 1 - below(x) - below(-x), 0, 50)
+
+
+@claim(
+    "mean-maximum",
+    "The mean of the largest perturbed logit is the log-sum-exp plus Euler's constant.",
+    method="quadrature",
+    bound=1e-9,
+    control="the largest logit in place of the log-sum-exp",
+    wrong={"closed": lambda logits: logits.max() + np.euler_gamma},
+)
+def mean_maximum(
+    closed: Callable[[Floats], Any] = lambda logits: trick.log_sum_exp(logits) + np.euler_gamma,
+    noise: Any = stats.gumbel_r,
+) -> float:
+    rows = (LOGITS, LOGITS[:1], 3 * LOGITS + 1)
+    return float(max(abs(_mean_maximum(row, noise) - closed(row)) for row in rows))
+
+
+DRAWS = 100_000
+
+
+def _z_power(probs: Floats, relative: float) -> str:
+    """What z-tests of frequencies at 5 see: the chance to catch a relative error in each."""
+    error = np.sqrt(probs * (1 - probs) / DRAWS)
+    caught = stats.norm.sf(5 - relative * probs / error).min()
+    return (
+        f"z-tests of {DRAWS:,} draws at 5, false alarm {2 * probs.size * stats.norm.sf(5):.1e}; "
+        f"a frequency off by {relative:.0%} of itself is caught with probability {caught:.2g}"
+    )
 
 
 @claim(
     "pathwise-max",
-    "The mean pathwise derivative of the maximum, P(argmax = k), is that of its mean.",
-    method="complex step",
-    bound=1e-9,
-    control="the winner without noise in place of the winner",
-    wrong={"slope": lambda logits: np.eye(logits.size)[logits.argmax()]},
+    "The mean pathwise derivative of the maximum is the derivative of its mean (z).",
+    method="Monte Carlo",
+    bound=5.0,
+    control="the maximum taken before the noise is added: the slope of the favourite alone",
+    wrong={"path": lambda logits, noise: (logits + 0 * noise).max()},
+    power=_z_power(special.softmax(LOGITS), 0.1),
 )
-def pathwise_max(slope: Callable[[Floats], Any] = trick.argmax_probabilities) -> float:
-    # The mean of the maximum is the log-sum-exp and Euler's constant, which has no derivative.
-    of_mean = _complex_step(lambda logits: np.log(np.sum(np.exp(logits))), LOGITS)
-    return float(np.abs(slope(LOGITS) - of_mean).max())
+def pathwise_max(
+    path: Callable[[Any, Any], Any] = lambda logits, noise: (logits + noise).max(),
+) -> float:
+    jax = cpu_jax(double=False)
+    noise = standard_gumbel((DRAWS, LOGITS.size), rng=np.random.default_rng(15))
+    slopes = jax.vmap(jax.grad(path), (None, 0))(
+        jax.numpy.asarray(LOGITS), jax.numpy.asarray(noise)
+    )
+    of_mean = _slope(lambda h: np.array([_mean_maximum(row) for row in LOGITS + h * AXES]))
+    error = np.sqrt(of_mean * (1 - of_mean) / DRAWS)
+    return float(np.max(np.abs(np.asarray(slopes).mean(axis=0) - of_mean) / error))
+
+
+def _one_hot(logits: Any, noise: Any) -> Any:
+    return AXES[trick.gumbel_max(logits, noise)]
 
 
 @claim(
     "pathwise-argmax",
-    "For frozen noise, the one-hot of the argmax has derivative 0 in every logit.",
-    method="autodiff",
-    bound=1e-3,
-    control="the softmax in place of the argmax",
-    wrong={"relaxed": True},
+    "For frozen noise, the one-hot at k is 0 while l_k is below the best rival less g_k, and 1 "
+    "above: flat but for one jump.",
+    method="floating point",
+    bound=1e-9,
+    control="the softmax at temperature 0.1 in place of the argmax",
+    wrong={"draw": lambda logits, noise: relaxation.gumbel_softmax(logits, noise, 0.1)},
 )
-def pathwise_argmax(relaxed: bool = False) -> float:
-    jax = cpu_jax(double=False)
-    noise = standard_gumbel((200, LOGITS.size), rng=np.random.default_rng(12), dtype=np.float32)
-    frozen = jax.numpy.asarray(noise)
-
-    def draw(logits: Any) -> Any:
-        if relaxed:
-            return relaxation.gumbel_softmax(logits, frozen, 1.0)
-        return jax.nn.one_hot(trick.gumbel_max(logits, frozen), LOGITS.size)
-
-    jacobian = jax.jacobian(draw)(jax.numpy.asarray(LOGITS, dtype=jax.numpy.float32))
-    return float(abs(jacobian).max())
+def pathwise_argmax(
+    draw: Callable[[Any, Any], Any] = _one_hot,
+    threshold: Callable[[Any, Any], Any] = lambda rivals, own: rivals.max(axis=1) - own,
+) -> float:
+    noise = standard_gumbel((500, LOGITS.size), rng=np.random.default_rng(12))
+    gaps = []
+    for k, others in enumerate(OTHERS):
+        jump = threshold((LOGITS + noise)[:, others], noise[:, k])
+        for offset in (-5.0, -0.3, -1e-6, 1e-6, 0.3, 5.0):
+            logits = np.tile(LOGITS, (len(noise), 1))
+            logits[:, k] = jump + offset
+            gaps.append(np.abs(draw(logits, noise)[:, k] - (offset > 0)).max())
+    return float(max(gaps))
 
 
 @claim(
     "mean-derivative",
-    "The mean of the one-hot at k has derivative p_k (1 - p_k) in l_k: the density of its jumps.",
+    "The jumps of the one-hot at k have the logistic density located at the log-sum-exp of the "
+    "rivals; at l_k it is p_k (1 - p_k), the derivative of the mean of the one-hot.",
     method="quadrature",
-    bound=1e-9,
+    bound=1e-8,
     control="Normal noise of the same variance",
     wrong={"noise": NORMAL},
 )
-def mean_derivative(noise: Any = stats.gumbel_r) -> float:
-    softmax = lambda logits: np.exp(logits) / np.sum(np.exp(logits))  # noqa: E731
-    of_mean = np.diag(_complex_step(softmax, LOGITS))
-    probs = special.softmax(LOGITS)
+def mean_derivative(
+    noise: Any = stats.gumbel_r, slope: Callable[[Floats], Floats] = lambda p: p * (1 - p)
+) -> float:
+    exact = slope(special.softmax(LOGITS))
+    moved = np.column_stack([np.tile(np.linspace(-4.0, 4.0, 9), (LOGITS.size, 1)), LOGITS])
 
-    def jump(k: int) -> float:
-        # The jump lies where l_k + g_k meets the best rival: the density of that meeting.
-        rivals = np.delete(LOGITS, k)
+    def meet(x: float) -> Any:
+        # The best rival of each class, by the density of their maximum, meets moved + g_k at x.
+        below, density = noise.cdf(x - LOGITS), noise.pdf(x - LOGITS)
+        best = [
+            sum(density[j] * below[others & OTHERS[j]].prod() for j in np.flatnonzero(others))
+            for others in OTHERS
+        ]
+        return np.array(best)[:, None] * noise.pdf(x - moved)
 
-        def meet(x: float) -> float:
-            below, density = noise.cdf(x - rivals), noise.pdf(x - rivals)
-            best = sum(density[j] * np.prod(np.delete(below, j)) for j in range(rivals.size))
-            return float(best * noise.pdf(x - LOGITS[k]))
-
-        return float(integrate.quad(meet, -12, 40, epsabs=1e-13, limit=200)[0])
-
-    jumps = np.array([jump(k) for k in range(LOGITS.size)])
-    exact = probs * (1 - probs)
-    return float(max(np.abs(of_mean - exact).max(), np.abs(jumps - exact).max()))
-
-
-DRAWS = 100_000
-HALF = 0.1
-
-
-def _step_exact() -> tuple[float, float]:
-    """Exact central difference of p_0 in l_0, and the standard error of its estimate."""
-    up, down = (special.softmax(LOGITS + h * np.eye(LOGITS.size)[0])[0] for h in (HALF, -HALF))
-    # With common noise a draw changes by 0 or 1, so their sum is binomial.
-    change = float(up - down)
-    return change / (2 * HALF), float(np.sqrt(change * (1 - change) / DRAWS) / (2 * HALF))
-
-
-def _z_power(error: float, standard_error: float, tests: int = 1) -> str:
-    """What a z-test at 5 sees: the chance to catch an error of the given size."""
-    caught = stats.norm.sf(5 - error / standard_error)
-    return (
-        f"z-test of {DRAWS:,} draws at 5, false alarm {2 * tests * stats.norm.sf(5):.1e}; an "
-        f"error of {error:.2g} is caught with probability {caught:.3g}"
+    jumps = _integral(meet, -20, 50)
+    rivals = np.array([special.logsumexp(LOGITS[others]) for others in OTHERS])
+    of_mean = np.diag(_slope(lambda h: trick.argmax_probabilities(LOGITS + h * AXES, noise)))
+    gaps = (
+        jumps - stats.logistic.pdf(moved, rivals[:, None]),
+        jumps[:, -1] - exact,
+        of_mean - exact,
     )
+    return float(max(np.abs(gap).max() for gap in gaps))
+
+
+HALF = 0.5
+UP, DOWN = (
+    special.softmax(LOGITS + HALF * AXES, axis=1),
+    special.softmax(LOGITS - HALF * AXES, axis=1),
+)
 
 
 @claim(
     "finite-step",
-    "Under common noise the central difference averages to delta / 2h, and so sees the slope (z).",
+    "On common noise the central difference of the one-hot has mean delta / 2h and mean square "
+    "delta / 4h^2 (z).",
     method="Monte Carlo",
     bound=5.0,
-    control="the mean pathwise derivative, 0, in place of delta / 2h",
-    wrong={"expected": lambda: 0.0},
-    power=_z_power(0.025, _step_exact()[1]),
+    control="independent noise on the two sides: the same mean, a larger mean square",
+    wrong={"common": False},
+    power=_z_power(np.diag(UP - DOWN), 0.1),
 )
-def finite_step(expected: Callable[[], float] = lambda: _step_exact()[0]) -> float:
-    noise = standard_gumbel((DRAWS, LOGITS.size), rng=np.random.default_rng(13))
-    up, down = (
-        np.mean(trick.gumbel_max(LOGITS + h * np.eye(LOGITS.size)[0], noise) == 0)
-        for h in (HALF, -HALF)
-    )
-    return float(abs((up - down) / (2 * HALF) - expected()) / _step_exact()[1])
+def finite_step(
+    common: bool = True, rise: Callable[[float, float], float] = lambda up, down: up - down
+) -> float:
+    rng = np.random.default_rng(13)
+    first = standard_gumbel((DRAWS, LOGITS.size), rng=rng)
+    second = first if common else standard_gumbel((DRAWS, LOGITS.size), rng=rng)
+    zs = []
+    for k, axis in enumerate(AXES):
+        delta = rise(UP[k, k], DOWN[k, k])
+        above = trick.gumbel_max(LOGITS + HALF * axis, first) == k
+        below = trick.gumbel_max(LOGITS - HALF * axis, second) == k
+        difference = above.astype(float) - below
+        error = np.sqrt(delta * (1 - delta) / DRAWS)
+        zs += [abs(np.mean(difference**power) - delta) / error for power in (1, 2)]
+    return float(max(zs))
 
 
-def _both() -> Floats:
+def coupled(p: Floats, q: Floats) -> Floats:
     """P(both policies pick i), for each i, when they share their noise."""
-    p, q = special.softmax(LOGITS), special.softmax(OTHER)
     result: Floats = 1 / np.maximum(p / p[:, None], q / q[:, None]).sum(axis=1)
     return result
 
@@ -261,13 +353,15 @@ def _both() -> Floats:
     bound=5.0,
     control="independent noise",
     wrong={"common": False},
-    power=_z_power(0.01, float(np.sqrt(_both() * (1 - _both()) / DRAWS).max()), LOGITS.size),
+    power=_z_power(coupled(special.softmax(LOGITS), special.softmax(OTHER)), 0.1),
 )
-def gumbel_coupling(common: bool = True) -> float:
+def gumbel_coupling(
+    common: bool = True, both: Callable[[Floats, Floats], Floats] = coupled
+) -> float:
     rng = np.random.default_rng(14)
     first = standard_gumbel((DRAWS, LOGITS.size), rng=rng)
     second = first if common else standard_gumbel((DRAWS, LOGITS.size), rng=rng)
     one, two = trick.gumbel_max(LOGITS, first), trick.gumbel_max(OTHER, second)
-    counts = np.bincount(one[one == two], minlength=LOGITS.size)
-    band = np.sqrt(_both() * (1 - _both()) / DRAWS)
-    return float(np.max(np.abs(counts / DRAWS - _both()) / band))
+    agreed = np.bincount(one[one == two], minlength=LOGITS.size) / DRAWS
+    probs = both(special.softmax(LOGITS), special.softmax(OTHER))
+    return float(np.max(np.abs(agreed - probs) / np.sqrt(probs * (1 - probs) / DRAWS)))

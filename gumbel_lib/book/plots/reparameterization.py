@@ -31,7 +31,7 @@ def network() -> None:
     forward = [*itertools.pairwise(row), ("noise", "argmax")]
     back = [("loss", "sample", True), ("sample", "argmax", True), ("argmax", "logits", False)]
     figure, axes = draw(boxes, forward, back, height=1.95)
-    axes.text(4.55, 0.4, "holds no parameter:\nno gradient is owed to it", va="center", fontsize=9)
+    axes.text(4.55, 0.4, "holds no parameter:\nneeds no gradient", va="center", fontsize=9)
     axes.text(0.13, 0.4, "dashed: gradient,\nstopped at the cross", va="center", fontsize=9)
     passed = [f"{name} to {other}" for name, other, passes in back if passes]
     stopped = [f"{name} to {other}" for name, other, passes in back if not passes]
