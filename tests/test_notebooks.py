@@ -16,6 +16,7 @@ NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 TEACHING = [name for name in claims.CHAPTERS if name != "questions"]
 # Tags that may occur, and how often in the whole book. None of nbval's is among them.
 TAG_BUDGET = {"hide-input": 40, "remove-cell": 60}
+BIBLIOGRAPHY = (ROOT / "chapters" / "references.bib").read_text(encoding="utf-8")
 RERUN = "run `make notebooks` and commit the result"
 
 
@@ -198,6 +199,15 @@ def test_the_table_of_contents_names_every_page():
         for path in (ROOT / "chapters").glob(pattern)
     }
     assert listed == present
+
+
+def test_every_source_can_be_found():
+    entries = re.findall(r"^@\w+\{(.*?)\n\}", BIBLIOGRAPHY, re.MULTILINE | re.DOTALL)
+    assert len(entries) == BIBLIOGRAPHY.count("\n@") + 1
+    for entry in entries:
+        key, fields = entry.split(",", 1)
+        assert re.search(r"\b(doi|url|address)\s*=", fields), f"{key} lacks doi, url and address"
+        assert "journal" not in fields or re.search(r"\bpages\s*=", fields), f"{key} lacks pages"
 
 
 def test_the_pillars_of_the_build_stand():
