@@ -1,19 +1,24 @@
-"""Fast draws: exact for every method, masks, types, shapes, threads, and refusals."""
+"""Fast draws: exact for every method, streams from any generator, masks, types, refusals."""
 
+import copy
 import tracemalloc
 
+import ml_dtypes
 import numpy as np
 import pytest
 from scipy import special, stats
 
-from gumbel_lib.sampling import sample_categorical
+from gumbel_lib.sampling import categorical, sample_categorical
 
-# Small K, wide rows by blocks (with and without a rest), and many draws of one row.
-CASES = {
-    "small": (6, (40_000, 6)),
-    "blocks": (1000, (40_000, 1000)),
-    "a power of two": (256, (40_000, 256)),
-    "guide table": (50, (50,)),
+# The shape of the logits, the size, and tuned constants that let few classes take each method.
+METHODS = {
+    "inverse CDF": ((6,), 999, {}),
+    "blocks": ((4000, 300), None, {}),
+    "blocks, a power of two": ((4000, 256), None, {}),
+    "blocks without enough tries": ((2000,), 1900, {"_SMALL": 0}),
+    "guide table": ((2000,), 400_000, {}),
+    "stretches": ((2000,), 400_000, {"_CACHED": 0, "_STRETCH": 150}),
+    "one stretch": ((2000,), 400_000, {"_CACHED": 0}),
 }
 
 
@@ -27,42 +32,54 @@ def assert_counts_agree(counts, probs):
     assert stats.chisquare(seen[expected > 0], expected[expected > 0]).pvalue > 1e-6
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
-def test_counts_agree_with_softmax(case, dtype):
-    num_classes, shape = CASES[case]
-    logits = np.random.default_rng(1).normal(scale=2, size=num_classes).astype(dtype)
-    logits[3] = -np.inf
-    draws = sample_categorical(np.broadcast_to(logits, shape), size=40_000, rng=2)
-    counts = np.bincount(draws, minlength=num_classes)
-    assert counts[3] == 0
+@pytest.fixture(params=METHODS)
+def method(request, monkeypatch):
+    shape, size, constants = METHODS[request.param]
+    for name, value in constants.items():
+        monkeypatch.setattr(categorical, name, value)
+    return shape, size
+
+
+@pytest.mark.parametrize(("dtype", "total"), [(np.float64, 400_000), (np.float16, 100_000)])
+def test_counts_agree_with_softmax(method, dtype, total):
+    # 400,000 draws of at most 2000 classes: errors of 6 % add 22 standard deviations or more to
+    # the statistic, those of 3 % still 5. One class holds a third, so that many tries fail.
+    shape, size = method
+    num_classes = shape[-1]
+    logits = np.random.default_rng(1).normal(size=num_classes).astype(dtype)
+    logits[[0, 3, -1]] = -np.inf
+    logits[4] = np.log(0.5 * np.exp(logits.astype(float)).sum())
+    rng = np.random.default_rng(2)
+    counts = np.zeros(num_classes, np.int64)
+    while counts.sum() < total:
+        draws = sample_categorical(np.broadcast_to(logits, shape), size=size, rng=rng)
+        counts += np.bincount(draws, minlength=num_classes)
+    assert not counts[[0, 3, -1]].any()
     assert_counts_agree(counts, special.softmax(logits.astype(np.float64)))
 
 
-@pytest.mark.parametrize(("at_once", "times"), [(500, 4000), (1_000_000, 20)])
-def test_chi_square_of_a_hundred_thousand_classes(at_once, times):
-    # By blocks, then by the guide table. Errors of 6 % in the 2e6 draws, or of 2 % in the 2e7,
-    # add 16 standard deviations or more to the statistic.
-    logits = np.random.default_rng(1).normal(size=100_000).astype(np.float32)
-    rng = np.random.default_rng(3)
-    counts = np.zeros(100_000, np.int64)
-    for _ in range(times):
-        draws = sample_categorical(logits, size=at_once, rng=rng)
-        counts += np.bincount(draws, minlength=100_000)
-    assert_counts_agree(counts, special.softmax(logits.astype(np.float64)))
+def test_draws_come_in_no_order(method):
+    # Neighbouring draws are independent, whichever classes they fall into.
+    shape, size = method
+    logits = np.zeros(shape)
+    draws = sample_categorical(logits, size=size, rng=3)
+    halves = 2 * draws // shape[-1]
+    pairs = np.bincount(2 * halves[:-1:2] + halves[1::2], minlength=4)
+    assert stats.chisquare(pairs).pvalue > 1e-6
+    assert stats.chisquare(np.add.reduceat(halves, [0, halves.size // 2])).pvalue > 1e-6
 
 
 @pytest.mark.parametrize(("prob", "num_rare"), [(1e-8, 100_000), (1e-10, 1_000_000)])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_the_tail_is_not_cut(prob, num_rare, dtype):
-    # All rare classes together, since one of them would not be seen. By blocks, then by table.
-    # The common classes share one block, so that few tries fail.
+    # All rare classes together, since one of them would not be seen. By blocks, then by table or
+    # stretches. The common classes share one block, so that few tries fail.
     logits = np.full(num_rare, np.log(prob), dtype)
     logits[::2048] = -np.log(num_rare / 2048)
     share = special.softmax(logits.astype(np.float64))
     share[::2048] = 0
     rng = np.random.default_rng(4)
-    for at_once, times in ((1000, 400), (2_000_000, 5)):
+    for at_once, times in ((num_rare // 20, 12_000_000 // num_rare), (600_000, 1)):
         expected = at_once * times * share.sum()
         rare = 0
         for _ in range(times):
@@ -71,18 +88,82 @@ def test_the_tail_is_not_cut(prob, num_rare, dtype):
         assert abs(rare - expected) < 5 * np.sqrt(expected)
 
 
-@pytest.mark.parametrize(
-    ("shape", "size", "times"),
-    [((1_000_000, 6), None, 100), ((6,), 10_000_000, 10), ((300_000, 200), None, 33)],
-)
-def test_a_masked_class_is_never_drawn(shape, size, times):
-    # 1e8 trials by inverse CDF and by table, 1e7 by blocks.
-    logits = np.zeros(shape[-1])
-    logits[1::2] = -np.inf
-    rng = np.random.default_rng(5)
-    for _ in range(times):
+class Extremes(np.random.Generator):
+    """Uniforms that are 0 or the largest below 1, which chance would bring once in 2**53."""
+
+    def random(self, *args, **kwargs):
+        return np.where(super().random(*args, **kwargs) < 0.5, 0.0, 1 - 2.0**-53)
+
+
+@pytest.mark.parametrize("drawable", [1, slice(1, None, 2), slice(40, 100)])
+def test_a_masked_class_is_never_drawn(method, drawable):
+    shape, size = method
+    logits = np.full(shape[-1], -np.inf)
+    logits[drawable] = 0
+    logits[2] = 0
+    masked = np.isinf(logits)
+    for rng in (Extremes(np.random.PCG64(5)), np.random.default_rng(5)):
         draws = sample_categorical(np.broadcast_to(logits, shape), size=size, rng=rng)
-        assert not (draws & 1).any()
+        assert not masked[draws].any()
+
+
+BIT_GENERATORS = {
+    "PCG64": lambda: np.random.PCG64(5),
+    "PCG64DXSM": lambda: np.random.PCG64DXSM(5),
+    "Philox": lambda: np.random.Philox(5),
+    "Philox with a key": lambda: np.random.Philox(key=5),
+    "SFC64": lambda: np.random.SFC64(5),
+    "MT19937": lambda: np.random.MT19937(5),
+    "one without a seed sequence": lambda: np.random.RandomState(5)._bit_generator,
+}
+STREAM_SHAPES = {
+    "one task": ((50, 20), None),
+    "tasks": ((50, 200), None),
+    "a table a task": ((3, 9), (2000, 3)),
+}
+
+
+@pytest.mark.parametrize("bit_generator", BIT_GENERATORS)
+@pytest.mark.parametrize("case", STREAM_SHAPES)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_draw_follows_the_state_of_its_generator_and_advances_it(
+    bit_generator, case, workers, monkeypatch
+):
+    shape, size = STREAM_SHAPES[case]
+    if case != "one task":
+        monkeypatch.setattr(categorical, "_IN_FLIGHT", 300)
+    rng = np.random.Generator(BIT_GENERATORS[bit_generator]())
+    saved = copy.deepcopy(rng.bit_generator.state)
+    draws = [
+        sample_categorical(np.zeros(shape), size=size, rng=rng, workers=workers) for _ in range(3)
+    ]
+    assert not np.array_equal(draws[0], draws[1])
+    assert not np.array_equal(draws[1], draws[2])
+    rng.bit_generator.state = saved
+    for before in draws:
+        again = sample_categorical(np.zeros(shape), size=size, rng=rng)
+        assert np.array_equal(before, again)
+
+
+@pytest.mark.parametrize("case", STREAM_SHAPES)
+def test_other_states_of_one_seed_give_other_draws(case, monkeypatch):
+    shape, size = STREAM_SHAPES[case]
+    monkeypatch.setattr(categorical, "_IN_FLIGHT", 300)
+    drawn = set()
+    for i in range(20):
+        rng = np.random.Generator(np.random.PCG64(0).advance(i << 64))
+        drawn.add(sample_categorical(np.zeros(shape), size=size, rng=rng).tobytes())
+    assert len(drawn) == 20
+
+
+def test_the_streams_of_tasks_are_independent(monkeypatch):
+    # A task a row: the same place in neighbouring tasks, and one place over all tasks.
+    monkeypatch.setattr(categorical, "_IN_FLIGHT", 1)
+    draws = sample_categorical(np.zeros((400, 4)), size=(100, 400), rng=6)
+    pairs = np.bincount((4 * draws[:, ::2] + draws[:, 1::2]).ravel(), minlength=16)
+    assert stats.chisquare(pairs).pvalue > 1e-6
+    assert stats.chisquare(np.bincount(draws[0], minlength=4)).pvalue > 1e-6
+    assert np.unique(draws, axis=1).shape[1] == 400
 
 
 @pytest.mark.parametrize(
@@ -126,39 +207,113 @@ def test_shapes_follow_numpy():
     assert (sample_categorical(logits, size=(2, 3, 5), rng=0) == np.arange(5)).all()
 
 
-@pytest.mark.parametrize(
-    ("shape", "axis"), [((10_000, 1000), -1), ((1000, 10_000), 0), ((1, 10_000_000), -1)]
-)
-def test_memory_stays_far_below_that_of_the_logits(shape, axis):
-    logits = np.zeros(shape)
+def peak_of(call):
+    """The most memory that a call holds at once, in bytes."""
     tracemalloc.start()
-    sample_categorical(logits, axis=axis, rng=0)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < logits.nbytes / 8
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
-@pytest.mark.parametrize("num_classes", [6, 3000])
-def test_draws_do_not_depend_on_the_threads(num_classes):
-    logits = np.random.default_rng(0).normal(
-        size=(60_000 if num_classes == 6 else 9000, num_classes)
-    )
+@pytest.mark.parametrize(
+    ("shape", "axis", "dtype"),
+    [
+        ((10_000, 1000), -1, np.float64),
+        ((1000, 10_000), 0, np.float64),
+        ((1, 10_000_000), -1, np.float64),
+        ((1_000_000, 20), -1, np.int64),
+        ((10_000, 1000), -1, np.int64),
+    ],
+)
+def test_memory_stays_far_below_that_of_the_logits(shape, axis, dtype):
+    logits = np.zeros(shape, dtype)
+    room = logits.nbytes / 8 + 8 * logits.size // shape[axis]
+    assert peak_of(lambda: sample_categorical(logits, axis=axis, rng=0)) < room
+
+
+class Counting(np.random.Generator):
+    """Counts the uniforms."""
+
+    count = 0
+
+    def random(self, size=None, *args, **kwargs):
+        self.count += int(np.prod(size))
+        return super().random(size, *args, **kwargs)
+
+
+@pytest.mark.parametrize("num_classes", [100_000, 2_000_000])
+@pytest.mark.parametrize("spread", [30.0, 0.0])
+def test_cost_has_no_cliff_in_the_number_of_draws(num_classes, spread):
+    # One class holds nearly all, so that a try succeeds once in sqrt(K/2). Work is counted, not
+    # timed: tries stay below K/16 and a last round, whatever the number of draws.
+    logits = np.full(num_classes, -spread)
+    logits[num_classes // 3] = 0
+    for at_once in (1, 100, 1500, num_classes // 64, num_classes // 16 - 1, num_classes // 16):
+        rng = Counting(np.random.PCG64(0))
+        peak = peak_of(lambda n=at_once, rng=rng: sample_categorical(logits, size=n, rng=rng))
+        assert rng.count <= 2 * (num_classes // 16 + at_once + 4096) + at_once
+        # The result, what a try holds, and a table of at most 2**17 classes.
+        assert peak < 160 * max(at_once, 4096) + 6e6 + 50 * min(num_classes, 2**17)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int64", "uint64", "longdouble"])
+@pytest.mark.parametrize("size", [None, 3000])
+@pytest.mark.parametrize("num_classes", [5, 300])
+def test_every_type_of_numbers_draws_what_float64_draws(dtype, size, num_classes):
+    logits = np.random.default_rng(7).integers(0, 2, num_classes).astype(dtype)
+    draws = sample_categorical(logits, size=size, rng=8)
+    assert np.array_equal(draws, sample_categorical(logits.astype(np.float64), size=size, rng=8))
+    wide = logits.astype(ml_dtypes.bfloat16)
+    assert np.array_equal(draws, sample_categorical(wide, size=size, rng=8))
+
+
+@pytest.mark.parametrize(("num_classes", "num_rows"), [(6, 6000), (300, 900)])
+def test_draws_do_not_depend_on_the_threads(num_classes, num_rows, monkeypatch):
+    monkeypatch.setattr(categorical, "_IN_FLIGHT", 4096)
+    logits = np.random.default_rng(0).normal(size=(num_rows, num_classes))
     alone = sample_categorical(logits, rng=5)
-    assert np.array_equal(alone, sample_categorical(logits, rng=5, workers=2))
-    assert np.array_equal(alone, sample_categorical(logits, rng=5, workers=-1))
+    for workers in (2, 5, -1):
+        assert np.array_equal(alone, sample_categorical(logits, rng=5, workers=workers))
 
 
+THREE = np.zeros(3)
 BAD = {
     "NaN": ({"logits": [0.0, np.nan]}, "logits"),
     "+inf": ({"logits": [0.0, np.inf]}, "logits"),
     "all masked": ({"logits": np.full((2, 100), -np.inf)}, "logits"),
     "no classes": ({"logits": np.zeros((2, 0))}, "logits"),
+    "no classes and no rows": ({"logits": np.zeros((0, 0))}, "logits"),
+    "no classes along the axis": ({"logits": np.zeros((0, 3)), "axis": 0}, "logits"),
     "text": ({"logits": "logits"}, "logits"),
+    "a list of text": ({"logits": ["a", "b"]}, "logits"),
+    "complex": ({"logits": np.zeros(3, complex)}, "logits"),
+    "times": ({"logits": np.zeros(3, "m8[s]")}, "logits"),
+    "nothing": ({"logits": None}, "logits"),
+    "a mask": ({"logits": np.ma.array([0.0, 1.0], mask=[True, False])}, "logits"),
+    "a mask of integers": ({"logits": np.ma.array([0, 1], mask=[True, False])}, "logits"),
+    "a ragged list": ({"logits": [[0.0, 1.0], [2.0]]}, "logits"),
+    "a scalar": ({"logits": 1.0}, "logits"),
+    "an array of no axis": ({"logits": np.array(1)}, "logits"),
+    "more than a float holds": ({"logits": np.array([0, "1e400"], np.longdouble)}, "logits"),
     "size": ({"logits": np.zeros((4, 3)), "size": 5}, "size"),
-    "negative size": ({"logits": np.zeros(3), "size": -1}, "size"),
-    "axis": ({"logits": np.zeros(3), "axis": 1}, "axis"),
-    "workers": ({"logits": np.zeros(3), "workers": 0}, "workers"),
-    "rng": ({"logits": np.zeros(3), "rng": "seed"}, "rng"),
+    "negative size": ({"logits": THREE, "size": -1}, "size"),
+    "a negative length": ({"logits": THREE, "size": (2, -1)}, "size"),
+    "a fractional size": ({"logits": THREE, "size": 1.5}, "size"),
+    "a bool for a size": ({"logits": THREE, "size": True}, "size"),
+    "a text for a size": ({"logits": THREE, "size": "3"}, "size"),
+    "an absurd size": ({"logits": THREE, "size": 2**40}, "size"),
+    "a more absurd size": ({"logits": THREE, "size": 2**70}, "size"),
+    "an absurd shape": ({"logits": np.zeros((4, 200)), "size": (2**30, 2**30, 4)}, "size"),
+    "axis": ({"logits": THREE, "axis": 1}, "axis"),
+    "axis from the end": ({"logits": THREE, "axis": -2}, "axis"),
+    "axis of another type": ({"logits": THREE, "axis": 0.0}, "axis"),
+    "no workers": ({"logits": THREE, "workers": 0}, "workers"),
+    "negative workers": ({"logits": THREE, "workers": -2}, "workers"),
+    "fractional workers": ({"logits": THREE, "workers": 1.5}, "workers"),
+    "a bool for workers": ({"logits": THREE, "workers": True}, "workers"),
+    "rng": ({"logits": THREE, "rng": "seed"}, "rng"),
 }
 
 
@@ -170,8 +325,9 @@ def test_bad_input_is_named(case):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_bad_logits_are_found_by_every_method(bad):
-    for num_classes, size in ((5, None), (200, None), (200, 5000)):
+def test_bad_logits_are_found_by_every_method(bad, monkeypatch):
+    monkeypatch.setattr(categorical, "_CACHED", 300)
+    for num_classes, size in ((5, None), (200, None), (200, 5000), (400, 5000)):
         for place in (0, num_classes - 1):
             logits = np.zeros(num_classes)
             logits[place] = bad

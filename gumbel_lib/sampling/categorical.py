@@ -12,12 +12,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats.sampling import DiscreteGuideTable
 
-from .._checks import Rng, as_floats, as_generator, check_axis, check_count, check_logits
+from .._checks import Rng, as_generator, check_count
+from ._rows import as_rows, as_shape, check_tops, room_for
 
 Floats = NDArray[np.floating[Any]]
 Indices = NDArray[np.int64]
 
+# Tuned on a two-core x86-64 machine; time and memory depend on these, the law does not.
 _SMALL = 128  # classes up to which a sum over all of them is as fast as anything cleverer
+_CACHED = 1 << 17  # classes up to which a guide table, of some 50 bytes a class, stays in cache
+_STRETCH = 1 << 12  # neighbouring classes that are summed together
 _IN_FLIGHT = 1 << 18  # numbers of working memory that a task may hold
 
 
@@ -40,7 +44,8 @@ def sample_categorical(
               P(\text{keep } i) = e^{l_i - m_b},
 
     and the race goes on until a class is kept. That takes at most B tries on average, and only
-    as many exponentials as there are blocks and tries.
+    as many exponentials as there are blocks and tries. Block b holds the classes b, b + n, b + 2n,
+    and so on, where n is the number of blocks.
 
     Parameters
     ----------
@@ -50,7 +55,8 @@ def sample_categorical(
         Shape of the result, to which the batch shape (that of `logits` without `axis`) must
         broadcast, as in NumPy's generators. One draw of each row by default.
     rng : int or numpy.random.Generator
-        Seed or generator; a generator is advanced.
+        Seed or generator, of any bit generator; it is advanced, and from one state come the same
+        draws.
     axis : int
         The axis of the classes.
     workers : int
@@ -71,20 +77,35 @@ def sample_categorical(
 
     Notes
     -----
-    The method follows the shape. Up to 128 classes: the inverse of the cumulative distribution
-    function, summed class by class over all rows at once. Wide rows: the race of blocks above,
-    with about sqrt(2K) blocks; beside the logits it holds O(rows in flight x blocks) numbers.
-    Many draws of one row, at least 1000 and K/64: SciPy's guide table, which costs O(K) once and
-    then inverts the distribution function in O(1) a draw; it is as fast as the alias method, whose
-    table loses digits on very uneven rows.
+    The method follows the shape.
 
-    Differences from the largest logit and their exponentials are float64 whatever the type of the
-    logits. Rows that share no stride, such as those of a middle axis, are copied a few at a time.
+    - Up to 128 classes: the inverse of the cumulative distribution function, summed class by
+      class over all rows at once.
+    - Wider rows: the race of blocks above, with about sqrt(2K) blocks. A draw that is still open
+      after K/16 tries a row is finished by sums over stretches of classes: first the stretch, by
+      its sum, then a class inside it, by its cumulative sums. A draw does not depend on how many
+      tries it takes, so the law stays exact.
+    - Many draws of one row, at least 1000 and K/16: up to 131,072 classes SciPy's guide table, the
+      indexed inverse CDF, which costs O(K) once and O(1) a draw and loses no digits on very uneven
+      rows, as the alias table does; beyond, the sums over stretches, whose memory does not grow
+      with K.
+
+    Beside logits and result, a thread holds some 262,144 numbers, or for a row with more blocks
+    than that one for each block. Differences from the largest logit and their exponentials are
+    float64 whatever the type of the logits. Rows that share no stride, such as those of a middle
+    axis, are copied a few at a time; lists, bfloat16 and arrays of other libraries are copied once.
+
+    With more than one task, each task's stream is a child of a seed sequence made of 128 bits
+    drawn from the generator.
 
     References
     ----------
-    C. J. Maddison, D. Tarlow, T. Minka, *A\* Sampling*, NeurIPS 2014 (bounds on blocks);
-    P. A. W. Lewis, G. S. Shedler, Naval Research Logistics Quarterly 26, 1979 (thinning).
+    Maddison, C. J., Tarlow, D., Minka, T., *A\* Sampling*, NeurIPS 2014 (bounds on blocks);
+    von Neumann, J., *Various Techniques Used in Connection with Random Digits*, 1951 (rejection);
+    Chen, H.-C., Asau, Y., *On Generating Random Variates from an Empirical Distribution*, AIIE
+    Transactions 6, 1974 (the indexed CDF); Vose, M. D., *A Linear Algorithm for Generating Random
+    Numbers with a Given Distribution*, IEEE Transactions on Software Engineering 17, 1991 (the
+    alias table in linear time).
 
     Examples
     --------
@@ -94,10 +115,9 @@ def sample_categorical(
     >>> sample_categorical(np.zeros((4, 5, 1000)), rng=0).shape
     (4, 5)
     """
-    values = as_floats(logits, "logits")
-    values = np.moveaxis(values, check_axis(values, axis), -1)
+    values = as_rows(logits, axis)
     batch, num_classes = values.shape[:-1], values.shape[-1]
-    shape = _as_shape(size, batch)
+    shape = as_shape(size, batch)
     generator = as_generator(rng)
     threads = (os.cpu_count() or 1) if workers == -1 else check_count(workers, "workers")
     if 0 in shape:
@@ -110,8 +130,9 @@ def sample_categorical(
     num_rows, repeated = math.prod(batch), math.prod(repeats)
 
     draw: Callable[[Floats, int, np.random.Generator], Indices]
-    if repeated >= max(1000, num_classes // 64):
-        draw, numbers = _by_guide_table, num_classes + repeated
+    if repeated >= max(1000, num_classes // 16):
+        draw = _by_guide_table if num_classes <= _CACHED else _by_stretches
+        numbers = repeated + min(num_classes, _CACHED)
     elif num_classes <= _SMALL:
         draw, numbers = _by_inverse_cdf, num_classes + repeated
     else:
@@ -120,23 +141,24 @@ def sample_categorical(
     rows_from = _views(values, batch)
     if rows_from is None:  # the rows have no common stride and must be copied
         in_flight = max(1, min(in_flight, 8 * _IN_FLIGHT // num_classes))
+    drawn = room_for((num_rows, repeated), size)
     starts = range(0, num_rows, in_flight)
-    # A stream of its own for each task, so that the draws do not depend on who runs it.
-    streams = generator.spawn(len(starts)) if len(starts) > 1 else [generator]
+    root = int.from_bytes(generator.bytes(16), "little") if len(starts) > 1 else 0
 
-    def task(start: int, stream: np.random.Generator) -> Indices:
-        stop = min(start + in_flight, num_rows)
+    def task(number: int) -> None:
+        stream = generator
+        if len(starts) > 1:  # a stream of its own, so that the draws do not depend on the threads
+            stream = np.random.default_rng(np.random.SeedSequence(root, spawn_key=(number,)))
+        start, stop = starts[number], min(starts[number] + in_flight, num_rows)
         if rows_from is None:
             some = values[np.unravel_index(np.arange(start, stop), batch)]
         else:
             some = rows_from[start:stop]
         with np.errstate(over="ignore"):  # a difference may be -inf, which is right
-            return draw(some, repeated, stream)
+            drawn[start:stop] = draw(some, repeated, stream)
 
     with ThreadPoolExecutor(threads) as pool:
-        run = pool.map if threads > 1 else map
-        parts = list(run(task, starts, streams))
-    drawn = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        list((pool.map if threads > 1 else map)(task, range(len(starts))))
     interleaved = np.arange(2 * len(shape)).reshape(2, -1).T.ravel()
     return drawn.reshape(padded + repeats).transpose(interleaved).reshape(shape)
 
@@ -149,30 +171,11 @@ def _views(values: Floats, batch: tuple[int, ...]) -> Floats | None:
         return None
 
 
-def _as_shape(size: int | tuple[int, ...] | None, batch: tuple[int, ...]) -> tuple[int, ...]:
-    if size is None:
-        return batch
-    try:
-        shape = (size,) if isinstance(size, (int, np.integer)) else tuple(size)
-        fits = min(shape, default=0) >= 0 and np.broadcast_shapes(shape, batch) == shape
-    except (TypeError, ValueError):
-        fits = False
-    if isinstance(size, bool) or not fits:
-        raise ValueError(f"size: expected a shape to which {batch} broadcasts, got {size!r}")
-    return tuple(int(length) for length in shape)
-
-
-def _check_tops(tops: Floats) -> None:
-    """Refuse bad rows by their largest logits, which NaN and +inf always reach."""
-    if not np.isfinite(tops).all():
-        check_logits(tops[..., None], -1)
-
-
 def _by_inverse_cdf(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices:
     """The number of cumulative sums that a uniform reaches, with a contiguous line a class."""
     weights = np.array(rows.T, np.float64, order="C")
     tops = weights.max(axis=0)
-    _check_tops(tops)
+    check_tops(tops)
     weights -= tops
     np.exp(weights, out=weights)
     for k in range(1, len(weights)):
@@ -197,8 +200,8 @@ def _by_blocks(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices
     bounds = rows[:, : whole * num_blocks].reshape(num_rows, whole, num_blocks).max(axis=1)
     if rest:
         np.maximum(bounds[:, :rest], rows[:, -rest:], out=bounds[:, :rest])
-    tops = bounds.max(axis=1)
-    _check_tops(tops)
+    tops = bounds.max(axis=1).astype(np.float64)
+    check_tops(tops)
     bounds = bounds.astype(np.float64)
     cumulative = bounds - tops[:, None]
     np.cumsum(np.exp(cumulative, out=cumulative), axis=1, out=cumulative)
@@ -208,8 +211,11 @@ def _by_blocks(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices
 
     index = np.empty(num_rows * repeated, np.int64)
     open_draws = np.arange(index.size)
-    while open_draws.size:
+    # K/16 tries take about as long as two passes of exponentials over a row.
+    budget = max(4096, rows.size // 16)
+    while open_draws.size and budget > 0:
         tries = max(1, 4096 // open_draws.size)
+        budget -= open_draws.size * tries
         row = (open_draws // repeated).repeat(tries)
         reached = rng.random(row.size) * total.take(row)
         first = row * num_blocks
@@ -227,16 +233,47 @@ def _by_blocks(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices
         done = kept.any(axis=1)
         index[open_draws[done]] = element.reshape(-1, tries)[done, winner[done]]
         open_draws = open_draws[~done]
+    for i, count in zip(*np.unique(open_draws // repeated, return_counts=True), strict=True):
+        index[open_draws[:count]] = _by_stretches(rows[i : i + 1], int(count), rng)[0]
+        open_draws = open_draws[count:]
     return index.reshape(num_rows, repeated)
+
+
+def _by_stretches(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices:
+    """How many draws fall into each stretch of neighbours, those draws, and then their order."""
+    index = np.empty((len(rows), repeated), np.int64)
+    for row, drawn in zip(rows, index, strict=True):
+        top = float(row.max())
+        check_tops(np.asarray(top))
+        starts = np.arange(0, row.size, _STRETCH)
+        sums = np.array([_cumulative(row, start, top)[-1] for start in starts])
+        possible = np.flatnonzero(sums)
+        counts = rng.multinomial(repeated, sums[possible] / sums.sum())
+        place = 0
+        for start, count in zip(starts[possible], counts, strict=True):
+            if count:
+                cumulative = _cumulative(row, start, top)
+                reached = rng.random(count) * cumulative[-1]
+                picked = cumulative.searchsorted(reached, side="right")
+                drawn[place : place + count] = start + picked
+                place += count
+        rng.shuffle(drawn)
+    return index
+
+
+def _cumulative(row: Floats, start: int, top: float) -> NDArray[np.float64]:
+    """Sums of the weights of one stretch, class by class."""
+    weights: NDArray[np.float64] = np.subtract(row[start : start + _STRETCH], top, dtype=np.float64)
+    return np.cumsum(np.exp(weights, out=weights), out=weights)
 
 
 def _by_guide_table(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices:
     """SciPy's indexed inverse CDF, row by row, over the classes that can be drawn."""
     index = np.empty((len(rows), repeated), np.int64)
     for row, drawn in zip(rows, index, strict=True):
-        top = row.max()
-        _check_tops(top)
-        weights = np.exp(row.astype(np.float64) - float(top))
+        top = float(row.max())
+        check_tops(np.asarray(top))
+        weights = np.exp(np.subtract(row, top, dtype=np.float64))
         possible = np.flatnonzero(weights)
         table = DiscreteGuideTable(weights[possible], guide_factor=2, random_state=rng)
         for start in range(0, repeated, _IN_FLIGHT):

@@ -5,12 +5,21 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 from numpy.typing import ArrayLike, NDArray
 
-from .._checks import Array, Rng, as_generator, as_logits, check_count, check_logits, is_true
+from .._checks import (
+    Array,
+    Rng,
+    as_arrays,
+    as_generator,
+    check_count,
+    check_logits,
+    is_true,
+)
 from ..noise import standard_gumbel
 from ..trick import perturb
+from ._rows import as_rows, as_shape, check_tops, room_for
 
 _IN_FLIGHT = 1 << 20  # perturbed logits held at once
 
@@ -26,9 +35,9 @@ def top_k(logits: Array, noise: Array, k: int, *, axis: int = -1) -> Array:
 
     Parameters
     ----------
-    logits : array (..., K)
+    logits : array or list (..., K)
         Log-probabilities up to a constant, in nats; ``-inf`` for a class that is never drawn.
-    noise : array, broadcasts with `logits`
+    noise : array or list, broadcasts with `logits`
         Standard Gumbel noise; leading axes give further draws.
     k : int
         How many classes, at most the number of finite logits in any row.
@@ -43,11 +52,13 @@ def top_k(logits: Array, noise: Array, k: int, *, axis: int = -1) -> Array:
     Raises
     ------
     TypeError, ValueError
-        As `gumbel_lib.gumbel_max`, and if `k` is not between 1 and the number of finite logits.
+        As `gumbel_lib.gumbel_max`, and if `k` is not between 1 and the number of finite logits. As
+        JAX traces, when no value can be looked at, `k` is compared with the number of classes.
 
     References
     ----------
-    W. Kool, H. van Hoof, M. Welling, *Stochastic Beams and Where to Find Them*, ICML 2019.
+    Plackett, R. L., *The Analysis of Permutations*, Applied Statistics 24, 1975 (the law);
+    Yellott, J. I., J. Math. Psych. 15, 1977 (that Gumbel noise gives it).
 
     Examples
     --------
@@ -55,19 +66,28 @@ def top_k(logits: Array, noise: Array, k: int, *, axis: int = -1) -> Array:
     >>> top_k(np.log([0.7, 0.2, 0.1]), noise, 2).tolist()
     [[2, 0], [0, 1], [0, 1], [2, 0]]
     """
+    logits, noise = as_arrays(logits=logits, noise=noise)
     axis = check_logits(logits, axis)
     perturbed = perturb(logits, noise, axis)
     xp = array_namespace(perturbed)
     k = check_count(k, "k")
-    finite = xp.astype(logits > -math.inf, xp.int64)
-    if is_true(xp.any(xp.sum(finite, axis=axis) < k)):
+    if k > logits.shape[axis]:
+        raise ValueError(
+            f"k: expected at most {logits.shape[axis]}, the number of classes, got {k}"
+        )
+    if is_true(xp.any(xp.sum(xp.astype(logits > -math.inf, xp.int32), axis=axis) < k)):
         raise ValueError(f"k: expected at most the number of finite logits in a row, got {k}")
     order = xp.argsort(perturbed, axis=axis, descending=True)
-    return xp.take(order, xp.arange(k), axis=axis)
+    return xp.take(order, xp.arange(k, device=device(order)), axis=axis)
 
 
 def sample_without_replacement(
-    logits: ArrayLike, k: int, *, rng: Rng
+    logits: ArrayLike,
+    k: int,
+    *,
+    size: int | tuple[int, ...] | None = None,
+    rng: Rng,
+    axis: int = -1,
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     r"""Ordered draws without replacement, with their log-probabilities.
 
@@ -80,62 +100,92 @@ def sample_without_replacement(
         Log-probabilities up to a constant, in nats; ``-inf`` for a class that is never drawn.
     k : int
         How many classes, at most the number of finite logits in any row.
+    size : int or tuple of int, optional
+        Shape of the draws, to which the batch shape (that of `logits` without `axis`) must
+        broadcast, as in `sample_categorical`. One draw of each row by default.
     rng : int or numpy.random.Generator
         Seed or generator; a generator is advanced.
+    axis : int
+        The axis of the classes.
 
     Returns
     -------
     indices : numpy.ndarray of int64 (..., k)
-        Classes in the order drawn.
+        Indices along `axis` in the order drawn, along the last axis.
     log_probs : numpy.ndarray of float64 (...)
         Log-probability of each ordered draw, in nats.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong kind, a logit is NaN or +inf, or `k` is not between 1 and
-        the number of finite logits.
+        If an argument is of the wrong kind, a logit is NaN or +inf, a row is all ``-inf``, K is
+        0, `size` does not fit, or `k` is not between 1 and the number of finite logits.
 
     Notes
     -----
-    The rest :math:`R_i` is summed from the end, so nothing is subtracted and no digit is lost
-    where one class holds nearly all the probability. A `GumbelReservoir` draws the same law from
-    one long row with far fewer variates.
+    The largest logit is subtracted first, so a constant added to a row changes nothing as long as
+    the sum is exact. The rest :math:`R_i` is summed from the end, so nothing is subtracted and no
+    digit is lost where one class holds nearly all the probability. Noise is held for about a
+    million classes at once, or for one row. A `GumbelReservoir` draws the same law from one long
+    row with far fewer variates.
 
     References
     ----------
-    W. Kool, H. van Hoof, M. Welling, *Stochastic Beams and Where to Find Them*, ICML 2019.
+    Plackett, R. L., *The Analysis of Permutations*, Applied Statistics 24, 1975 (the law);
+    Yellott, J. I., J. Math. Psych. 15, 1977 (that Gumbel noise gives it);
+    Kool, W., van Hoof, H., Welling, M., *Stochastic Beams and Where to Find Them*, ICML 2019.
 
     Examples
     --------
     >>> indices, log_probs = sample_without_replacement(np.log([0.7, 0.2, 0.1]), 3, rng=0)
     >>> indices.tolist(), round(float(np.exp(log_probs)), 3)
     ([2, 0, 1], 0.078)
+    >>> sample_without_replacement(np.zeros((9, 4)), 2, size=(5, 4), axis=0, rng=0)[0].shape
+    (5, 4, 2)
     """
-    values = as_logits(logits)
+    values = as_rows(logits, axis)
     k = check_count(k, "k")
-    if (np.isfinite(values).sum(axis=-1) < k).any():
-        raise ValueError(f"k: expected at most the number of finite logits in a row, got {k}")
-    generator = as_generator(rng)
     batch, num_classes = values.shape[:-1], values.shape[-1]
-    rows = values.reshape(-1, num_classes)
-    indices = np.empty((len(rows), k), np.int64)
-    log_probs = np.empty(len(rows))
+    if k > num_classes:
+        raise ValueError(f"k: expected at most {num_classes}, the number of classes, got {k}")
+    shape = as_shape(size, batch)
+    generator = as_generator(rng)
+    num_draws, places = math.prod(shape), shape or (1,)
+    indices = room_for((num_draws, k), size)
+    log_probs = np.empty(num_draws)
+    spread = np.broadcast_to(values, (*places, num_classes))
     in_flight = max(1, _IN_FLIGHT // num_classes)
-    for start in range(0, len(rows), in_flight):
-        some = rows[start : start + in_flight].copy()
-        perturbed = some + standard_gumbel(some.shape, rng=generator)
-        largest = np.argpartition(perturbed, num_classes - k, axis=1)[:, num_classes - k :]
-        order = np.argsort(-np.take_along_axis(perturbed, largest, axis=1), axis=1)
-        picked = np.take_along_axis(largest, order, axis=1)
-        logit = np.take_along_axis(some, picked, axis=1)
-        np.put_along_axis(some, picked, -np.inf, axis=1)
-        rest = np.logaddexp.reduce(some, axis=1)
-        total = np.zeros(len(some))
-        for i in reversed(range(k)):
-            with np.errstate(over="ignore"):  # a difference may be -inf, which is right
-                total -= np.logaddexp(0, rest - logit[:, i])
-            rest = np.logaddexp(rest, logit[:, i])
-        indices[start : start + in_flight] = picked
-        log_probs[start : start + in_flight] = total
-    return indices.reshape(*batch, k), log_probs.reshape(batch)
+    for start in range(0, num_draws, in_flight):
+        stop = min(start + in_flight, num_draws)
+        some = spread[np.unravel_index(np.arange(start, stop), places)].astype(np.float64, copy=False)
+        tops = some.max(axis=1)
+        check_tops(tops)
+        possible = some > -math.inf
+        if (possible.sum(axis=1) < k).any():
+            raise ValueError(f"k: expected at most the number of finite logits in a row, got {k}")
+        with np.errstate(over="ignore"):  # a difference that overflows is still no mask
+            np.maximum(some - tops[:, None], np.finfo(np.float64).min, out=some, where=possible)
+        picked = _largest(some + standard_gumbel(some.shape, rng=generator), k)
+        indices[start:stop], log_probs[start:stop] = picked, _log_probs(some, picked)
+    return indices.reshape(*shape, k), log_probs.reshape(shape)
+
+
+def _largest(perturbed: NDArray[np.float64], k: int) -> NDArray[np.int64]:
+    """Indices of the k largest of each row, the largest first."""
+    last = perturbed.shape[1] - k
+    largest = np.argpartition(perturbed, last, axis=1)[:, last:]
+    order = np.argsort(-np.take_along_axis(perturbed, largest, axis=1), axis=1)
+    return np.take_along_axis(largest, order, axis=1)
+
+
+def _log_probs(rows: NDArray[np.float64], picked: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Log-probability of each ordered draw; the rows are spent."""
+    logit = np.take_along_axis(rows, picked, axis=1)
+    np.put_along_axis(rows, picked, -np.inf, axis=1)
+    rest = np.logaddexp.reduce(rows, axis=1)
+    total = np.zeros(len(rows))
+    for chosen in logit.T[::-1]:
+        with np.errstate(over="ignore"):
+            total -= np.logaddexp(0, rest - chosen)
+        rest = np.logaddexp(rest, chosen)
+    return total

@@ -1,0 +1,48 @@
+"""What the samplers of rows share: logits with the classes last, shapes of results, checks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._checks import as_floats, check_axis, check_logits
+
+
+def as_rows(logits: ArrayLike, axis: int) -> NDArray[Any]:
+    """A NumPy array of real numbers with the classes along its last axis.
+
+    Integers and bools stay as they are, since the samplers make floats of a few rows at a time.
+    """
+    whole = type(logits) is np.ndarray and logits.dtype.kind in "iub"
+    values: NDArray[Any] = np.asarray(logits) if whole else as_floats(logits, "logits")
+    return np.moveaxis(values, check_axis(values, axis), -1)
+
+
+def as_shape(size: int | tuple[int, ...] | None, batch: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of the result, to which the batch shape must broadcast."""
+    if size is None:
+        return batch
+    try:
+        shape = (size,) if isinstance(size, (int, np.integer)) else tuple(size)
+        fits = min(shape, default=0) >= 0 and np.broadcast_shapes(shape, batch) == shape
+    except (TypeError, ValueError):
+        fits = False
+    if isinstance(size, bool) or not fits:
+        raise ValueError(f"size: expected a shape to which {batch} broadcasts, got {size!r}")
+    return tuple(int(length) for length in shape)
+
+
+def room_for(shape: tuple[int, ...], size: Any) -> NDArray[np.int64]:
+    """An array for the indices; `size` is what the caller asked for."""
+    try:
+        return np.empty(shape, np.int64)
+    except (MemoryError, ValueError) as error:
+        raise ValueError(f"size: expected a result that fits in memory, got {size!r}") from error
+
+
+def check_tops(tops: NDArray[np.float64]) -> None:
+    """Refuse bad rows by their largest logits, which NaN and +inf always reach."""
+    if not np.isfinite(tops).all():
+        check_logits(tops[..., None], -1)
