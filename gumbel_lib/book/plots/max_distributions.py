@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+import seaborn as sns
 from matplotlib.ticker import MultipleLocator
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
@@ -33,6 +34,12 @@ def _skewness(values: Floats) -> float:
     return float(stats.skew(values))
 
 
+def _density_estimate(axes: Any, draws: Floats) -> None:
+    sns.kdeplot(
+        x=draws, ax=axes, fill=True, color=ORANGE, alpha=0.35, linewidth=0, label="maxima, KDE"
+    )
+
+
 def maxima_panels(parents: Mapping[str, Any], maxima: Mapping[str, Floats], n: int) -> None:
     """Each parent, the KDE of its maxima and their exact density."""
     figure, axes = subplots(1, len(parents), height=3.0)
@@ -40,11 +47,10 @@ def maxima_panels(parents: Mapping[str, Any], maxima: Mapping[str, Floats], n: i
         law, draws = Law(parent, "parent"), maxima[name]
         low, high = float(law.quantile(1e-3)), float(draws.max()) + 0.5
         x = np.linspace(low - 0.05 * (high - low), high, 240)
-        kde = stats.gaussian_kde(draws)(x)
         ax.plot(x, law.pdf(x), color=INK, linewidth=1.4, label="parent")
-        ax.fill_between(x, kde, color=ORANGE, alpha=0.35, linewidth=0, label="maxima, KDE")
+        _density_estimate(ax, draws)
         ax.plot(x, maximum_pdf(parent, n, x), "--", color=BLUE, label="maxima, exact")
-        ax.set(title=name, xlabel="value", xlim=(x[0], x[-1]))
+        ax.set(title=name, xlabel="value", ylabel="", xlim=(x[0], x[-1]))
         ax.set_ylim(bottom=0)
     axes[0].set_ylabel("density")
     handles, labels = axes[0].get_legend_handles_labels()
@@ -96,8 +102,8 @@ def exponential_maxima(maxima: Floats, n: int) -> None:
     x = np.linspace(0, float(maxima.max()) + 0.5, 240)
     exact = maximum_pdf(stats.expon, n, x)
     limit = stats.gumbel_r.pdf(x, np.log(n))
-    kde = stats.gaussian_kde(maxima)(x)
-    axes.fill_between(x, kde, color=ORANGE, alpha=0.35, linewidth=0, label="maxima, KDE")
+    kde = stats.gaussian_kde(maxima)(x)  # as seaborn draws it
+    _density_estimate(axes, maxima)
     axes.plot(x, exact, color=BLUE, linewidth=3.5, alpha=0.45, label=f"exact, n = {n}")
     axes.plot(x, limit, "--", color=INK, label=f"Gumbel at log {n} = {np.log(n):.2f}")
     axes.set(xlabel="largest of the draws", ylabel="density", xlim=(x[0], x[-1]))
@@ -233,14 +239,13 @@ def power(
 def skewness_power(under_gumbel: Floats, under_exact: Floats, threshold: float) -> None:
     """The sample skewness under two laws, and the threshold of a test."""
     figure, axes = subplots(width=NARROW, height=2.6)
-    x = np.linspace(min(under_exact.min(), under_gumbel.min()), 2.2, 240)
     for values, color, line, label in (
         (under_exact, BLUE, "-", "Normal's maxima"),
         (under_gumbel, ORANGE, "--", "Gumbel"),
     ):
-        axes.plot(x, stats.gaussian_kde(values)(x), line, color=color, label=label)
+        sns.kdeplot(x=values, ax=axes, color=color, linestyle=line, label=label)
     axes.axvline(threshold, color=INK, linewidth=1.2, linestyle=":")
-    axes.set(xlabel="skewness of one sample", ylabel="density")
+    axes.set(xlabel="skewness of one sample", ylabel="density", xlim=(None, 2.2))
     axes.set_ylim(bottom=0)
     axes.legend()
     show(
