@@ -207,14 +207,15 @@ def mean_and_variance(logits: Floats, values: Floats) -> None:
     )
 
 
-def tradeoff(values: Floats, means: Floats, errors: Floats, spread: Floats, exact: float) -> None:
-    """Mean of one entry of the relaxed gradient, and the gradient's standard deviation."""
+def tradeoff(values: Floats, bias: Mapping[str, Floats], spread: Floats) -> None:
+    """Bias of the relaxed gradient under some losses, and its standard deviation."""
     figure, (left, right) = subplots(1, 2, height=3.0)
-    left.axhline(exact, color=INK, linestyle="--", linewidth=1.2, label="exact")
-    left.errorbar(values, means, 5 * errors, fmt="o", color=BLUE, capsize=3, label="relaxed, z = 5")
-    left.set(title="mean, entry 0", ylim=(0, 1.35 * float((means + 5 * errors).max())))
-    left.legend(loc="lower left")
-    right.plot(values, spread, "o-", color=BLUE, label="relaxed")
+    for k, (name, sizes) in enumerate(bias.items()):
+        look = {"color": SERIES[k], "linestyle": STYLES[k], "marker": MARKERS[k]}
+        left.plot(values, sizes, markersize=5, label=name, **look)
+    left.set(title="size of the bias", ylim=(0, None))
+    left.legend()
+    right.plot(values, spread, "o-", color=BLUE, markersize=5, label="squared error")
     guide = spread[0] * np.sqrt(values[0] / values)
     right.plot(values, guide, color=PURPLE, linestyle=":", label="slope -1/2")
     right.set(title="standard deviation, all entries", yscale="log")
@@ -222,15 +223,17 @@ def tradeoff(values: Floats, means: Floats, errors: Floats, spread: Floats, exac
     right.legend()
     for ax in (left, right):
         ax.set(xscale="log", xlabel="temperature t")
-        _plain_ticks(ax.xaxis, ax.get_xlim(), (0.01, 0.1, 1.0, 10.0))
+        _plain_ticks(ax.xaxis, ax.get_xlim(), (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0))
     shown = "; ".join(
-        f"{mean:.3f} at {t:.2g}" for t, mean in list(zip(values, means, strict=True))[::2]
+        f"{name} "
+        + ", ".join(f"{size:.3f} at {t:.2g}" for t, size in zip(values, sizes, strict=True))
+        for name, sizes in bias.items()
     )
     show(
         figure,
-        f"Two panels against temperature. Mean of entry 0 of the relaxed gradient beside the exact "
-        f"{exact:.3f}: {shown}. The standard deviation falls from {spread[0]:.2g} at "
-        f"{values[0]:.2g} to {spread[-1]:.2g} at {values[-1]:.2g}.",
+        f"Two panels against temperature. Size of the gradient's bias: {shown}. The standard "
+        f"deviation falls from {spread[0]:.2g} at {values[0]:.2g} to {spread[-1]:.2g} at "
+        f"{values[-1]:.2g}.",
     )
 
 

@@ -1,0 +1,123 @@
+"""The claims of the chapter relaxation refuse plausible mistakes."""
+
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from gumbel_lib import claims
+from gumbel_lib.claims import relaxation
+from gumbel_lib.relaxation import concrete_logpdf, relaxed_mean, relaxed_variance, softmax
+
+CLAIMS = claims.all_claims()
+NORMAL = stats.norm(scale=np.pi / np.sqrt(6))
+
+
+def wrong_density(power=0, sign=-1, order=None, tilt=0.0):
+    """The density with one thing made wrong."""
+
+    def density(sample, logits, t):
+        K = logits.size
+        z = logits + sign * t * np.log(sample)
+        log = np.log(sample)
+        constant = special.gammaln(K) + (K - 1 + power) * np.log(t)
+        value = np.exp(constant + (z - log).sum(-1) - (order or K) * special.logsumexp(z, axis=-1))
+        # A tilt that a reflection of two entries turns round, so that it has mass 0.
+        return value * (1 + tilt * np.tanh(log[..., 0] - log[..., -1]))
+
+    return density
+
+
+def test_the_densitys_own_formula_passes():
+    assert CLAIMS["concrete-density"].discrepancy(density=wrong_density()) < 1e-8
+
+
+def jacobian(b, t, *, sign=1.0, transpose=False):
+    product = b[:, :, None] * b[:, None, :]
+    return (sign * b[:, :, None] * np.eye(b.shape[-1]) - product) / t
+
+
+@pytest.mark.parametrize(
+    ("label", "wrong"),
+    [
+        ("relaxed-limits", {"divide": lambda score, t: score * t}),
+        ("relaxed-limits", {"divide": lambda score, t: score + 0 * t}),
+        ("relaxed-argmax", {"law": relaxed_mean}),
+        ("relaxed-argmax", {"law": lambda logits, t: special.softmax(logits * t)}),
+        ("gap-bounds", {"others": lambda K: K}),
+        ("gap-bounds", {"others": lambda K: 1}),
+        ("gap-law", {"law": lambda p, c: p / (p + (1 - p) * np.exp(2 * c))}),
+        ("gap-law", {"law": lambda p, c: p / (p + (1 - p) * np.exp(-c))}),
+        ("gap-law", {"law": lambda p, c: p.max() / (p.max() + (1 - p.max()) * np.exp(c))}),
+        ("gap-law", {"noise": stats.gumbel_l}),
+        ("relaxed-gradient", {"jacobian": lambda b, t: -jacobian(b, t)}),
+        ("relaxed-gradient", {"jacobian": lambda b, t: jacobian(b, t, sign=-1)}),
+        ("relaxed-gradient", {"jacobian": lambda b, t: jacobian(b, t**2)}),
+        ("concrete-density", {"density": wrong_density(power=1)}),
+        ("concrete-density", {"density": wrong_density(sign=1)}),
+        ("concrete-density", {"density": wrong_density(order=1)}),
+        ("concrete-density", {"density": wrong_density(tilt=1e-6)}),
+        ("concrete-density", {"noise": NORMAL}),
+        ("relaxed-mean", {"mean": lambda logits, t: special.softmax(logits)}),
+        ("relaxed-mean", {"variance": lambda logits, t: relaxed_variance(logits, t) * 1.001}),
+        ("relaxed-mean-odds", {"mean": lambda r: r * (r - 1 + np.log(r)) / (r - 1.0001) ** 2}),
+        ("relaxed-mean-odds", {"mean": lambda r: r * (r - 1) / (r**2 - 1.0001)}),
+        ("relaxed-mean-half", {"mean": lambda r: r**2 / (1 + r**2)}),
+        ("relaxed-mean-half", {"mean": lambda r: relaxation._mean_at_half(1 / r)}),
+        ("relaxed-mean-integral", {"power": lambda t: 1.0}),
+        ("relaxed-mean-integral", {"power": lambda t: -1 / t}),
+        ("relaxed-gradient-cold", {"hard": True}),
+        (
+            "relaxed-gradient-cold",
+            {"exact": lambda losses: special.softmax(relaxation.LOGITS) * losses},
+        ),
+        ("relaxed-gradient-cold", {"t": 1e-3}),
+        ("gradient-variance", {"limit": lambda product: product / 3}),
+        ("gradient-variance", {"limit": lambda product: product / 6 * (1 - product)}),
+        ("gradient-variance", {"temperatures": (0.05,)}),
+        ("straight-through", {"slope_at_soft": True}),
+        (
+            "straight-through",
+            {"orders": (lambda hard, soft, stop: soft + (hard - stop(hard)),)},
+        ),
+        ("straight-through", {"orders": (lambda hard, soft, stop: stop(hard),)}),
+        ("straight-through-limit", {"hard": False}),
+    ],
+)
+def test_a_plausible_mistake_is_caught(label, wrong):
+    claim = CLAIMS[label]
+    assert not claim.discrepancy(**wrong) < claim.bound
+
+
+def test_mass_and_mean_do_not_determine_a_density():
+    """The control of concrete-density has the mass and the mean right, and is another law."""
+    logits, t = relaxation.LOGITS[:2], 0.5
+    # In the log-odds u, both densities decay exponentially.
+    u = np.linspace(-200, 200, 400_001)
+    sample = np.stack([special.expit(u), special.expit(-u)], axis=-1)
+    inside = sample.min(axis=-1) > 1e-300
+    sample, step = sample[inside], u[1] - u[0]
+    mass = relaxation._dirichlet_pdf(sample, logits, t) * sample.prod(axis=-1) * step
+    assert mass.sum() == pytest.approx(1, abs=1e-9)
+    assert mass @ sample == pytest.approx(relaxed_mean(logits, t), abs=1e-9)
+    true = np.exp(concrete_logpdf(sample, logits, t)) * sample.prod(axis=-1) * step
+    assert np.abs(np.cumsum(mass - true)).max() > 0.01
+
+
+def test_the_cold_quadrature_agrees_with_draws():
+    rng = np.random.default_rng(3)
+    noise = -np.log(rng.standard_exponential((100_000, 3)))
+    for t, hard in ((0.3, False), (0.3, True), (1.0, False)):
+        for slope, _ in relaxation.LOSSES.values():
+            b = softmax(relaxation.LOGITS + noise, t)
+            winner = np.argmax(relaxation.LOGITS + noise, axis=-1)
+            f = slope(np.eye(3)[winner] if hard else b)
+            draws = b * (f - (b * f).sum(axis=-1, keepdims=True)) / t
+            found = relaxation._mean_gradient(slope, t, hard=hard)
+            band = 5 * draws.std(axis=0) / len(draws) ** 0.5
+            assert np.all(np.abs(draws.mean(axis=0) - found) < band)
+
+
+def test_the_mean_lies_between_a_half_and_the_probability():
+    for r in (1.01, 2.0, 50.0):
+        for t in (0.02, 0.3, 1.0, 4.0):
+            assert 0.5 < relaxed_mean([np.log(r), 0.0], t)[0] < r / (1 + r)
