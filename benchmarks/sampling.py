@@ -2,13 +2,15 @@
 
 Every method draws from the same logits in one process, in turn, and the ratio of its time to ours
 is taken in each round; the table gives the median ratio and the memory needed beyond the logits.
-PyTorch and Numba are tried where installed (``pip install -e ".[peers]"``) and else named as
-absent. Run with ``make bench``; the results are stored beside this file for the chapter `scale`.
+Everything runs on the CPU. PyTorch and Numba are tried where installed
+(``pip install -e ".[peers]"``) and else named as absent. Run with ``make bench``; the results are
+stored beside this file for the chapter `scale`.
 """
 
 from __future__ import annotations
 
 import ctypes
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -236,6 +238,23 @@ def billion(keyed: bool) -> None:
     )
 
 
+def machine() -> dict[str, Any]:
+    """What the times depend on: the machine, its processor and the versions of the libraries."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):  # not Linux, or a processor that does not say
+        model = platform.processor()
+    names = ("numpy", "scipy", "jax", "torch", "numba", "dask")
+    installed = [name for name in names if importlib.util.find_spec(name)]
+    return {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "processor": model,
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in installed},
+    }
+
+
 def draw_figure(cases: list[dict[str, Any]]) -> None:
     """The chapter's figure, one for each type of logits, beside the site."""
     for dtype in ("float64", "float32"):
@@ -286,8 +305,7 @@ def main() -> None:
         print(
             f"  peak {large[-1]['mebibytes']:.0f} MiB, {large[-1]['reads']:.2g} times logits.max()"
         )
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, NumPy {np.__version__}"
-    stored = {"machine": machine, "absent": absent, "cases": results, "tail": rare, "large": large}
+    stored = {**machine(), "absent": absent, "cases": results, "tail": rare, "large": large}
     STORE.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
     draw_figure(results)
 

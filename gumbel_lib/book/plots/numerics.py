@@ -41,35 +41,35 @@ def reach(gaps: Floats, ratios: Mapping[str, Floats]) -> None:
     texts = []
     for k, (name, ratio) in enumerate(ratios.items()):
         axes.plot(gaps, ratio, color=SERIES[k], linestyle=STYLES[k], label=name)
-        half = gaps[np.flatnonzero(np.abs(ratio - 1) > 0.5)[0]]
-        texts.append(f"{name} at {half:.1f}")
+        half = np.flatnonzero(np.abs(ratio - 1) > 0.5)[0]
+        way = "upwards" if ratio[half] > 1 else "downwards"
+        texts.append(f"{name} at {gaps[half]:.1f}, {way}")
     axes.set(xlabel="nats behind the favourite", ylabel="wins / wins due", ylim=(0, 1.6))
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.3), ncols=2)
     show(
         figure,
         f"Wins over wins due, against the gap from {gaps[0]:g} to {gaps[-1]:g} nats, for "
-        f"{len(ratios)} kinds of noise. Each stays at 1 and then leaves it within a few nats, "
-        f"JAX's mode high upwards and the others downwards. Off by half: {'; '.join(texts)}.",
+        f"{len(ratios)} kinds of noise. Each stays at 1 and then leaves it within a few nats. Off "
+        f"by half: {'; '.join(texts)}.",
     )
 
 
-def staircase(x: Floats, naive: Floats, mended: Floats) -> None:
-    """The naive log-survival beside the mended one."""
+def staircase(edges: Floats, heights: Floats) -> None:
+    """Steps of log(1 - cdf), cdf rounded to the nearest number, beside the straight line -x."""
     figure, axes = subplots(width=NARROW, height=2.9)
-    axes.plot(x, naive, color=ORANGE, drawstyle="steps-mid", label="log(1 - cdf)")
-    axes.plot(x, mended, color=BLUE, linestyle="--", label="gumbel_logsf")
-    end = float(x[np.isfinite(naive)].max())
-    height = float(naive[np.isfinite(naive)].min())
-    axes.plot(end, height, "X", color=ORANGE, markersize=9)
-    axes.annotate("−∞ from here on", (end, height), (2, 9), textcoords="offset points")
-    axes.set(xlabel="x", ylabel="log P(g > x)", xlim=(x[0], x[-1]))
+    axes.stairs(heights, edges, baseline=None, color=ORANGE, linewidth=1.8, label="log(1 - cdf)")
+    x = np.array([edges[0], edges[-1] + 1])
+    axes.plot(x, -x, color=BLUE, linestyle="--", label="log P(g > x), almost −x")
+    axes.plot(edges[-1], heights[-1], "X", color=ORANGE, markersize=9)
+    axes.annotate("−∞ from here on", (edges[-1], heights[-1]), (-4, 12), textcoords="offset points")
+    axes.set(xlabel="x", ylabel="log P(g > x)")
     axes.legend(loc="lower left")
-    steps = np.unique(naive[np.isfinite(naive)]).size
+    wide = np.diff(edges)[-1]
     show(
         figure,
-        f"Log-probability that the noise exceeds x, for x from {x[0]:g} to {x[-1]:g}. The mended "
-        f"line falls straight. The naive one is a staircase: {steps} values in all, the last at "
-        f"x = {end:.1f}, and minus infinity beyond.",
+        f"Log-probability that the noise exceeds x, for x from {x[0]:.1f} to {x[1]:.1f}. The true "
+        f"line falls straight. With a rounded cdf it is a staircase of {heights.size} steps, the "
+        f"last {wide:.2f} long. It ends at x = {edges[-1]:.1f} and is minus infinity beyond.",
     )
 
 

@@ -1,0 +1,133 @@
+"""Plausible mistakes in sampling, each refused by its claim."""
+
+import numpy as np
+import pytest
+import sympy
+from scipy import special, stats
+
+from gumbel_lib import claims
+from gumbel_lib.claims import scale
+from gumbel_lib.noise import keyed_gumbel
+from gumbel_lib.sampling import GumbelReservoir, sample_categorical, top_k
+
+CLAIMS = claims.all_claims()
+
+
+def uniform_inside_groups(logits, *, size, rng):
+    groups = special.logsumexp(logits.reshape(-1, 10), axis=1)
+    group = sample_categorical(groups, size=size, rng=rng)
+    return 10 * group + rng.integers(0, 10, size)
+
+
+def two_alone(logits, rng):
+    """Two reservoirs of one: draws with replacement."""
+    drawn = []
+    for _ in range(2):
+        reservoir = GumbelReservoir(1, rng=rng)
+        reservoir.feed(logits)
+        drawn.append(int(reservoir.draw()[0]))
+    return np.array(drawn if drawn[0] != drawn[1] else [drawn[0], (drawn[0] + 20) % 160])
+
+
+def replacing_one_at_random(logits, rng):
+    """Chao's reservoir: a class enters with probability 2 w / W, right for a draw of one only."""
+    total, kept = 0.0, []
+    for i in np.flatnonzero(logits > -np.inf):
+        weight = np.exp(logits[i])
+        total += weight
+        if len(kept) < 2:
+            kept.append(i)
+        elif rng.random() < 2 * weight / total:
+            kept[rng.integers(2)] = i
+    return rng.permutation(kept)
+
+
+def carried(logits, rng):
+    return scale.by_hand(logits, rng, carried=True)
+
+
+def unshifted(first, second):
+    """Merge as if both had been fed from the start of one stream."""
+    seen, first.seen = first.seen, 0
+    first.merge(second)
+    first.seen += seen
+
+
+def first_only(first, second):
+    first.seen += second.seen
+
+
+def silent(seed, row, start, size):
+    return np.zeros(size)
+
+
+def from_the_start(seed, row, start, size):
+    return keyed_gumbel(seed, row, 0, size)
+
+
+def without_seed(seed, row, start, size):
+    return keyed_gumbel(0, row, start, size)
+
+
+def in_pairs(seed, row, start, size):
+    return keyed_gumbel(seed, row, start // 2, size // 2).repeat(2)
+
+
+def noiseless(rows, seed):
+    return np.tile(np.argsort(-rows[0])[:2], (len(rows), 1))
+
+
+def one_noise_for_all_rows(rows, seed):
+    return top_k(rows, np.tile(keyed_gumbel(seed, 0, 0, rows.shape[1]), (len(rows), 1)), 2)
+
+
+def largest_logits(logits, k, *, seed, keyed):
+    return np.argsort(-logits.compute(), axis=1)[:, :k]
+
+
+@pytest.mark.parametrize(
+    ("label", "wrong"),
+    [
+        ("blocks-race", {"location": lambda b: special.logsumexp(b, axis=1) - np.log(b.shape[1])
+                         + b.mean(axis=1)}),
+        ("blocks-race", {"location": lambda b: b.mean(axis=1)}),
+        ("blocks-race", {"noise": stats.norm}),
+        ("block-rejection", {"slack": 1}),
+        ("block-rejection", {"tickets": lambda w: w.sum(axis=1)}),
+        ("block-rejection", {"bounds": lambda w: w.min(axis=1)}),
+        ("block-tries", {"bounds": lambda w: w.sum(axis=1)}),
+        ("block-tries", {"length": 4}),
+        ("sample-categorical", {"sampler": uniform_inside_groups}),
+        ("sample-categorical", {"sampler": lambda row, size, rng: rng.integers(0, row.size, size)}),
+        ("ordered-log-probabilities", {"brute_force": lambda logits, k: {
+            order: p / 2 for order, p in scale.order_probabilities(logits, k).items()}}),
+        ("top-k-orders", {"noise": lambda size, rng: np.zeros(size)}),
+        ("top-k-orders", {"noise": lambda size, rng: rng.logistic(size=size)}),
+        ("top-k-orders", {"top": lambda x, g, k: np.sort(top_k(x, g, k), axis=-1)}),
+        ("exponential-jumps", {"rate": lambda x, k: np.exp(k - x)}),
+        ("exponential-jumps", {"rate": lambda x, k: -np.expm1(-np.exp(x - k))}),
+        ("exponential-jumps", {"noise": stats.norm}),
+        ("entering-key", {"key": lambda u, h: -sympy.log(-sympy.log(1 - u) + h)}),
+        ("entering-key", {"key": lambda u, h: -sympy.log(-sympy.log(u * (1 - sympy.exp(-h))))}),
+        ("reservoir", {"draw": two_alone}),
+        ("reservoir", {"draw": replacing_one_at_random}),
+        ("reservoir", {"draw": carried}),
+        ("reservoir", {"draw": lambda logits, rng: np.argsort(-logits)[:2]}),
+        ("merge", {"merge": unshifted}),
+        ("merge", {"merge": first_only}),
+        ("keyed-law", {"noise": silent}),
+        ("keyed-law", {"noise": without_seed}),
+        ("keyed-law", {"noise": in_pairs}),
+        ("distributed-law", {"draw": noiseless}),
+        ("distributed-law", {"draw": one_noise_for_all_rows}),
+        ("keyed-noise", {"draw": largest_logits}),
+    ],
+)  # fmt: skip
+def test_a_plausible_mistake_is_caught(label, wrong):
+    claim = CLAIMS[label]
+    with np.errstate(all="ignore"):
+        assert not claim.discrepancy(**wrong) < claim.bound
+
+
+def test_the_jumps_by_hand_are_right_without_their_mistakes():
+    assert scale.reservoir_counts(scale.by_hand) < scale.PAIRS_BOUND
