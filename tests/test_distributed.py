@@ -7,7 +7,7 @@ from distributed import Client, LocalCluster
 from scipy import special, stats
 
 from gumbel_lib.noise import keyed_gumbel
-from gumbel_lib.sampling import sample_distributed
+from gumbel_lib.sampling import distributed, sample_distributed
 
 LOGITS = np.random.default_rng(0).normal(scale=2, size=(3, 5000))
 LOGITS[:, ::7] = -np.inf
@@ -42,11 +42,61 @@ def test_worker_processes_draw_the_same(capsys):
 
 @pytest.mark.parametrize("keyed", [True, False])
 def test_draws_agree_with_softmax(keyed):
-    # 3000 rows of one law; every row has noise of its own.
+    # 1500 rows of one law; every row has noise of its own. Errors of 10 % add 5 standard
+    # deviations to the statistic.
     row = np.array([0.0, 1.0, -1.0, 2.0, 0.5])
-    logits = da.from_array(np.tile(row, (3000, 1)), chunks=(1000, 2))
+    logits = da.from_array(np.tile(row, (1500, 1)), chunks=(500, 2))
     counts = np.bincount(sample_distributed(logits, seed=1, keyed=keyed)[:, 0], minlength=5)
-    assert stats.chisquare(counts, 3000 * special.softmax(row)).pvalue > 1e-6
+    assert stats.chisquare(counts, 1500 * special.softmax(row)).pvalue > 1e-6
+
+
+def test_no_two_places_share_a_stream():
+    # The words that seed a stream once ran together: (seed + 2**32, row 0) was (seed, row 1).
+    # Streams are told apart by their first three draws of 2**40 classes, without jumps.
+    far = (0, 1, 2, 2**31, 2**32, 2**32 + 1, 2**33, 2**63)
+    drawn = {}
+    for seed in far:
+        for row in far:
+            for start in far:
+                (shard,) = distributed._shard(np.zeros((1, 3)), 3, seed, False, row, start)
+                drawn[seed, row, start] = tuple(shard.state["keys"])
+    assert len(set(drawn.values())) == len(drawn) == len(far) ** 3
+    # And by the rows and chunks of one draw.
+    rows = da.zeros((64, 300), chunks=(16, 60))
+    (first, second) = (
+        sample_distributed(rows, 2, seed=seed, keyed=False) for seed in (3, 3 + 2**32)
+    )
+    assert len(np.unique(np.concatenate([first, second]), axis=0)) > 120
+
+
+def test_unkeyed_draws_of_neighbouring_streams_are_independent():
+    rows = da.zeros((1200, 4), chunks=(400, 2))
+    drawn = sample_distributed(rows, seed=5, keyed=False)[:, 0]
+    pairs = np.bincount(4 * drawn[::2] + drawn[1::2], minlength=16)
+    assert stats.chisquare(pairs).pvalue > 1e-6
+    again = sample_distributed(rows, seed=6, keyed=False)[:, 0]
+    assert stats.chisquare(np.bincount(4 * drawn + again, minlength=16)).pvalue > 1e-6
+
+
+@pytest.mark.parametrize("fan_in", [2, 3])
+@pytest.mark.parametrize("keyed", [True, False])
+def test_many_chunks_merge_in_order(fan_in, keyed, monkeypatch):
+    # Each chunk holds one class that can be drawn, so that a wrong index shows.
+    monkeypatch.setattr(distributed, "_FAN_IN", fan_in)
+    monkeypatch.setattr(distributed, "_AT_ONCE", 2)
+    logits = np.full((2, 100), -np.inf)
+    logits[:, 3::7] = 0
+    drawn = sample_distributed(da.from_array(logits, chunks=(1, 7)), 14, seed=1, keyed=keyed)
+    assert (np.sort(drawn) == np.arange(3, 100, 7)).all()
+    assert (drawn[0] != drawn[1]).any()
+
+
+def test_integers_and_a_single_class_are_drawn():
+    assert sample_distributed(da.zeros((2, 1), dtype=int, chunks=1), seed=0).tolist() == [[0], [0]]
+    assert sample_distributed(da.zeros((0, 3), chunks=1), seed=0).shape == (0, 1)
+    whole = np.arange(5)
+    given = sample_distributed(da.from_array(whole, chunks=2), 5, seed=0)
+    assert np.array_equal(given, np.argsort(-(whole + keyed_gumbel(0, 0, 0, 5))))
 
 
 def test_progress_is_shown(capsys):
@@ -58,13 +108,25 @@ def test_progress_is_shown(capsys):
     ("named", "logits", "options"),
     [
         ("logits", np.zeros(3), {}),
+        ("logits", [0.0], {}),
+        ("logits", da.zeros(()), {}),
+        ("logits", da.zeros((2, 0)), {}),
+        ("logits", da.zeros(3, dtype=complex), {}),
+        ("logits", da.full(3, np.inf), {"keyed": False}),
+        ("logits", da.ma.masked_array(da.zeros(4), mask=[0, 1, 0, 0]), {}),
+        ("logits", da.ma.masked_array(da.zeros(4), mask=[0, 1, 0, 0]), {"keyed": False}),
         ("logits", da.zeros((2, 2, 2)), {}),
         ("logits", da.zeros(6)[da.ones(6) > 0], {}),
         ("logits", da.full(6, np.nan), {}),
         ("logits", da.full((1, 6), -np.inf), {}),
         ("k", da.zeros(6), {"k": 0}),
+        ("k", da.zeros(6), {"k": 1.5}),
+        ("logits", da.zeros(6), {"k": 7}),
         ("seed", da.zeros(6), {"seed": -1}),
         ("seed", da.zeros(6), {"seed": 2**64}),
+        ("seed", da.zeros(6), {"seed": 2**64, "keyed": False}),
+        ("seed", da.zeros(6), {"seed": 0.5}),
+        ("seed", da.zeros(6), {"seed": None}),
     ],
 )
 def test_bad_input_is_named(named, logits, options):

@@ -37,11 +37,12 @@ def sample_distributed(
     k : int
         How many classes to draw from each row.
     seed : int
-        At least 0; two draws with one seed are the same draw.
+        At least 0 and below 2**64; two draws with one seed are the same draw.
     keyed : bool
         With True, the noise of a class is a function of seed, row and class (`keyed_gumbel`), so
         the draw does not depend on the chunks. With False, each chunk draws its own exponential
-        jumps: faster, as exact, but other chunks give another draw.
+        jumps from a stream that is a function of seed, row and first class: faster, as exact, but
+        other chunks give another draw.
     client : distributed.Client, optional
         Where to compute; by default wherever Dask computes at present, which is threads.
     progress : bool
@@ -77,6 +78,8 @@ def sample_distributed(
     if np.isnan(logits.shape).any():
         raise ValueError(f"logits: expected chunks of known sizes, got shape {logits.shape}")
     k, seed = check_count(k, "k"), check_count(seed, "seed", least=0)
+    if seed >= 2**64:
+        raise ValueError(f"seed: expected an integer below 2**64, got {seed}")
 
     from dask.delayed import delayed
 
@@ -121,7 +124,9 @@ def _shard(
     """A reservoir for each row of one chunk."""
     reservoirs = []
     for row, logits in enumerate(block, row_start):
-        reservoir = GumbelReservoir(k, rng=np.random.default_rng((seed, row, start)))
+        # One integer, since the words of two would run together.
+        stream = np.random.SeedSequence(seed, spawn_key=(row << 64 | start,))
+        reservoir = GumbelReservoir(k, rng=np.random.default_rng(stream))
         if keyed:
             for i in range(0, logits.size, _AT_ONCE):
                 some = logits[i : i + _AT_ONCE]

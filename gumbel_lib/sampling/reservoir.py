@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._checks import Rng, as_floats, as_generator, check_count
+from .._checks import Rng, as_floats, as_generator, check_count, check_number
+from ..noise import standard_gumbel
 
-_LONGEST = 1 << 14  # logits looked at together between two entries
+_SHORTEST, _LONGEST = 64, 1 << 14  # logits looked at together; only times depend on these
+_MERGED = 16  # entries are merged k/16 at a time: more make variates in vain, fewer cost time
 
 
 class GumbelReservoir:
@@ -26,8 +28,10 @@ class GumbelReservoir:
 
     .. math:: \text{key} = l - \log\bigl(-\log(1 - u\,(1 - e^{-h}))\bigr) .
 
-    Classes that do not enter cost no variate: of n equal ones, about k log(n/k) enter. Keys are
-    float64, so noise is lost where logits exceed 1e12 or so; subtract a constant first.
+    Classes that do not enter cost no variate: of n equal ones, about k (1 + log(n/k)) enter.
+    Where at least half the classes of a block are expected to enter, noise for each of them costs
+    no more and is drawn instead. Keys are float64, so noise is lost where logits exceed 1e12 or
+    so; subtract a constant first.
 
     Parameters
     ----------
@@ -41,17 +45,23 @@ class GumbelReservoir:
     seen : int
         Number of classes fed, masked ones included.
     variates : int
-        Number of random numbers drawn so far.
+        Number of random numbers drawn so far, those of merged reservoirs included.
 
     Raises
     ------
     TypeError, ValueError
         If `k` is no positive integer, or `rng` no seed or generator.
 
+    Notes
+    -----
+    From k = 32 on, up to k/16 entries are drawn against one threshold and merged at once; those
+    that the risen threshold would have kept out fall out again. The law is the same, and an entry
+    costs O(1) on average, however large k is.
+
     References
     ----------
-    P. S. Efraimidis and P. G. Spirakis, *Weighted random sampling with a reservoir*,
-    Information Processing Letters 97, 2006, whose algorithm A-ExpJ this is.
+    Efraimidis, P. S., Spirakis, P. G., *Weighted random sampling with a reservoir*, Information
+    Processing Letters 97, 2006, whose algorithm A-ExpJ this is.
 
     Examples
     --------
@@ -179,22 +189,56 @@ class GumbelReservoir:
         Raises
         ------
         TypeError, ValueError
-            If `state` lacks an entry or has one too many, its lists differ in length, or `rng` is
-            no seed or generator.
+            If `state` is not such that feeding and merging can have led to it, or `rng` is no
+            seed or generator. The error names the entry.
         """
         reservoir = cls(rng=rng)
+        if not isinstance(state, Mapping):
+            raise TypeError(f"state: expected a mapping, got {type(state).__name__}")
         if set(state) != set(reservoir.state):
             raise ValueError(f"state: expected {list(reservoir.state)}, got {list(state)}")
         reservoir.k = check_count(state["k"], "state['k']")
-        if not len(state["keys"]) == len(state["indices"]) <= reservoir.k:
+        reservoir.seen = check_count(state["seen"], "state['seen']", least=0)
+        reservoir.variates = check_count(state["variates"], "state['variates']", least=0)
+        if reservoir.seen >= 2**62:
+            raise ValueError(f"state['seen']: expected fewer than 2**62, got {reservoir.seen}")
+        for name in ("keys", "indices"):
+            if not isinstance(state[name], (list, tuple)):
+                came = type(state[name]).__name__
+                raise TypeError(f"state['{name}']: expected a list, got {came}")
+        keys = np.array([check_number(key, "state['keys']") for key in state["keys"]], np.float64)
+        if not np.isfinite(keys).all():
+            raise ValueError("state['keys']: expected finite numbers, got NaN or an infinity")
+        if (np.diff(keys) > 0).any():
+            raise ValueError("state['keys']: expected the largest first, got another order")
+        if keys.size > min(reservoir.k, reservoir.seen):
             raise ValueError(
-                f"state: expected at most {reservoir.k} keys, each with its index, got "
-                f"{len(state['keys'])} and {len(state['indices'])}"
+                f"state['keys']: expected at most k = {reservoir.k} of {reservoir.seen} seen, "
+                f"got {keys.size}"
             )
-        reservoir.seen, reservoir.variates = state["seen"], state["variates"]
-        reservoir._jump = state["jump"]
-        reservoir._keys = np.array(state["keys"], np.float64)
-        reservoir._indices = np.array(state["indices"], np.int64)
+        indices = [check_count(i, "state['indices']", least=0) for i in state["indices"]]
+        if len(indices) != keys.size or len(set(indices)) != keys.size:
+            raise ValueError(
+                f"state['indices']: expected {keys.size}, one for each key, no two alike, got "
+                f"{len(indices)}, of which {len(set(indices))} differ"
+            )
+        if max(indices, default=-1) >= reservoir.seen:
+            raise ValueError(
+                f"state['indices']: expected less than {reservoir.seen}, the number seen, got "
+                f"{max(indices)}"
+            )
+        if state["jump"] is not None:
+            reservoir._jump = check_number(state["jump"], "state['jump']")
+            if not 0 <= reservoir._jump < np.inf:
+                raise ValueError(
+                    f"state['jump']: expected a finite number >= 0, got {reservoir._jump}"
+                )
+            if keys.size < reservoir.k:
+                raise ValueError(
+                    f"state['jump']: expected None until k = {reservoir.k} keys are in, got "
+                    f"{reservoir._jump} with {keys.size}"
+                )
+        reservoir._keys, reservoir._indices = keys, np.array(indices, np.int64)
         return reservoir
 
     @property
@@ -202,50 +246,80 @@ class GumbelReservoir:
         return float(self._keys[-1]) if self._keys.size == self.k else -np.inf
 
     def _keep(self, keys: NDArray[np.float64], indices: NDArray[np.int64]) -> None:
-        keys = np.concatenate([self._keys, keys])
+        """Merge these with those inside; of equal keys, the earlier one comes first."""
+        keys, indices = np.append(self._keys, keys), np.append(self._indices, indices)
+        if keys.size > 2 * self.k:  # sort only what can stay
+            stay = keys >= np.partition(keys, -self.k)[-self.k]
+            keys, indices = keys[stay], indices[stay]
         largest = np.argsort(-keys, kind="stable")[: self.k]
-        self._keys = keys[largest]
-        self._indices = np.concatenate([self._indices, indices])[largest]
+        self._keys, self._indices = keys[largest], indices[largest]
 
     def _feed_by_jumps(self, values: NDArray[np.floating[Any]]) -> None:
-        place, length = 0, 64
+        place, length = 0, _SHORTEST
         while place < values.size:
             block = values[place : place + length].astype(np.float64)
-            threshold = self._threshold
-            if threshold == -np.inf:  # until k are in, whatever can be drawn enters
-                possible = np.flatnonzero(block > -np.inf)[: self.k - self._keys.size]
-                self._enter(block[possible], self.seen + place + possible)
-                full = self._keys.size == self.k
-                place += int(possible[-1]) + 1 if full else block.size
-                length = min(2 * length, _LONGEST)
-                continue
-            if self._jump is None:
-                self._jump = self._exponential()
-            with np.errstate(over="ignore"):
-                rates = np.exp(block - threshold)
-                passed = rates.sum()
-                if passed <= self._jump:
-                    self._jump -= float(passed)
-                    place += block.size
-                    length = min(2 * length, _LONGEST)
-                    continue
-                first = int(np.searchsorted(np.cumsum(rates), self._jump, side="right"))
-            # The two sums may round differently.
-            first = min(first, int(np.flatnonzero(rates)[-1]))
-            self._enter(block[first : first + 1], np.array([self.seen + place + first]))
+            used = self._take(block, self.seen + place)
+            place += used
+            length = 2 * used if used < block.size else 2 * length
+            length = min(max(length, _SHORTEST), max(_LONGEST, self.k))
+
+    def _take(self, block: NDArray[np.float64], start: int) -> int:
+        """Feed some of the first classes of a block; how many."""
+        room = self.k - self._keys.size
+        if room:  # until k are in, whatever can be drawn enters
+            possible = np.flatnonzero(block > -np.inf)[:room]
+            self._keep(block[possible] + self._noise(possible.size), start + possible)
+            return int(possible[-1]) + 1 if possible.size == room else block.size
+        with np.errstate(over="ignore"):
+            passed = np.cumsum(np.exp(block - self._threshold))
+        # Noise for each class takes one variate, a jump and a key two.
+        if passed[-1] > block.size / 2 and self._expected(block) > block.size / 2:
+            keys = block + self._noise(block.size)
+            above = np.flatnonzero(keys > self._threshold)
+            self._keep(keys[above], start + above)
             self._jump = None
-            place += first + 1
-            length = 64
+            return block.size
+        # Several entries against one threshold share the cost of a merge. After a class that is far
+        # above it the sums are begun anew, since they have no digits left for the others.
+        entered: list[int] = []
+        end = 0.0
+        while len(entered) < max(1, self.k // _MERGED) and end < 2**20:
+            jump = self._exponential() if self._jump is None else self._jump
+            self._jump = None
+            place = int(passed.searchsorted(end + jump, side="right"))
+            if place == block.size:
+                if not entered:
+                    self._jump = jump - float(passed[-1])
+                break
+            entered.append(place)
+            end = float(passed[place])
+        if entered:
+            self._enter(block[entered], start + np.array(entered))
+        return min(place + 1, block.size)
+
+    def _expected(self, block: NDArray[np.float64]) -> float:
+        """About how many classes of a block enter, as the threshold rises with what they add.
+
+        The k-th largest of many keys is near log(sum of their weights / k).
+        """
+        log_k = np.log(self.k)
+        level = np.logaddexp.accumulate(np.append(self._threshold + log_k, block))[1:]
+        return float(np.exp(np.minimum(block + log_k - level, 0)).sum())
 
     def _exponential(self) -> float:
         self.variates += 1
         return float(self._rng.standard_exponential())
 
+    def _noise(self, count: int) -> NDArray[np.floating[Any]]:
+        self.variates += count
+        return standard_gumbel(count, rng=self._rng)
+
     def _enter(self, logits: NDArray[np.float64], indices: NDArray[np.int64]) -> None:
         """Draw the keys of these classes given that they exceed the threshold, and keep them."""
         with np.errstate(over="ignore"):
             share = -np.expm1(-np.exp(logits - self._threshold))
-        # In (0, 1), so that no arrival time is 0 or infinite.
-        level = np.clip(self._rng.random(logits.size), 2.0**-54, 1 - 2.0**-53)
+        # Above 0, so that no arrival time is 0 and no key infinite.
+        level = np.maximum(self._rng.random(logits.size), 2.0**-54)
         self.variates += logits.size
-        self._keep(logits - np.log(-np.log1p(-level * share)), indices)
+        arrival = np.maximum(-np.log1p(-level * share), np.finfo(np.float64).smallest_subnormal)
+        self._keep(logits - np.log(arrival), indices)

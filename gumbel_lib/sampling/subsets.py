@@ -157,7 +157,9 @@ def sample_without_replacement(
     in_flight = max(1, _IN_FLIGHT // num_classes)
     for start in range(0, num_draws, in_flight):
         stop = min(start + in_flight, num_draws)
-        some = spread[np.unravel_index(np.arange(start, stop), places)].astype(np.float64, copy=False)
+        some = spread[np.unravel_index(np.arange(start, stop), places)].astype(
+            np.float64, copy=False
+        )
         tops = some.max(axis=1)
         check_tops(tops)
         possible = some > -math.inf
