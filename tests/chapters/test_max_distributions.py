@@ -49,6 +49,7 @@ def enough(roots):
         ("normal-rate", {"slope": 0.5}),
         ("uniform-limit", {"law": lambda x: sympy.exp(2 * x)}),
         ("uniform-limit", {"quantile": lambda p: -sympy.log(1 - p)}),  # an Exponential's
+        ("geometric-steps", {"tail": lambda k: 0.99**k}),  # a spread of about 100
         ("enough-draws", enough(lambda level, miss: np.sqrt(np.log(2 / level) / 2))),
         ("enough-draws", enough(lambda level, miss: np.sqrt(np.log(2 / level)))),
         ("enough-draws", {"enough": lambda d, level, miss: np.log(2 / miss) / d}),
