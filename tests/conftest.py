@@ -38,6 +38,39 @@ def site(tmp_path_factory):
     return folder / "_build" / "html"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """An order that keeps all workers busy: see `pytest_xdist_make_scheduler`."""
+
+    def place(item):
+        fixtures = getattr(item, "fixturenames", ())
+        if "site" not in fixtures:
+            return 1
+        if "browser" not in fixtures:
+            return 0
+        return 2 if item.name.startswith("test_page[") else 3
+
+    items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """One worker builds the site with the first tests; the last, the short ones, even things out.
+
+    A module or a notebook stays on one worker. Tests in the browser go one by one to whoever is
+    free.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            alone = nodeid.startswith("tests/browser/")
+            return nodeid if alone else super()._split_scope(nodeid)
+
+    config.option.loadscopereorder = False  # in the order of the tests, not of their number
+    return Scheduling(config, log)
+
+
 def pytest_terminal_summary(terminalreporter):
     """Print what the browser tests measured."""
     reports = terminalreporter.stats.get("passed", []) + terminalreporter.stats.get("failed", [])

@@ -89,6 +89,16 @@ def test_the_site_maps_colours_to_variables_and_keeps_identifiers_apart(shown):
     assert "DejaVu" not in svg
 
 
+def test_only_groups_that_do_nothing_go(shown):
+    figures.show(line([1, 2, 3]), DESCRIPTION)
+    svg = shown[0]["image/svg+xml"].replace("</svg>", '<g id="mark"/><use href="#mark"/></svg>')
+    themed = site.themed(svg, "figure-7-0")
+    assert not re.search(r"<g>|<g id=\"[^\"]*(?<!mark)\"", themed)
+    assert '<g id="figure-7-0-mark"' in themed
+    for kind in ("<path", "<use", "<text", "clip-path"):
+        assert svg.count(kind) == themed.count(kind)
+
+
 def test_the_style_sheet_has_every_role_in_both_themes():
     css = site.palette_css()
     for role, pair in style.PALETTE.items():

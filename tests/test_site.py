@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+from gumbel_lib.book.site import PLAIN_CODE
+from gumbel_lib.book.style import PALETTE
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -42,3 +45,22 @@ def test_identifiers_on_a_page_are_unique(site):
         identifiers = re.findall(r'\sid="([^"]+)"', page.read_text(encoding="utf-8"))
         repeated = {name for name in identifiers if identifiers.count(name) > 1}
         assert not repeated, f"{page.name}: {sorted(repeated)[:5]}"
+
+
+def test_the_text_of_figures_has_a_colour_of_the_palette(site):
+    # The palette's contrast is tested in test_book.py; axe cannot tell the ground of such text.
+    roles = "|".join(role for role in PALETTE if role not in ("paper", "grid"))
+    colour = re.compile(rf"fill(?:: |=\")var\(--figure-(?:{roles})\)")
+    for page in pages(site):
+        text = page.read_text(encoding="utf-8")
+        for figure in re.findall(r'<div class="inline-figure">.*?</div>', text, re.DOTALL):
+            for tag in re.findall(r"<(?:text|tspan)\b[^>]*>(?=[^<\s])", figure):
+                assert colour.search(tag), f"{page.name}: {tag}"
+
+
+def test_code_without_a_mark_has_the_colour_of_all_code(site):
+    sheet = (site / "_static" / "pygments.css").read_text(encoding="utf-8")
+    for theme in ("light", "dark"):
+        rule = rf'html\[data-theme="{theme}"\] \.highlight (?:\.(\w+) )?{{.*?\bcolor: (#\w+)'
+        colours = dict(re.findall(rule, sheet))
+        assert {colours[kind] for kind in PLAIN_CODE} == {colours[""]}, theme

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 import vl_convert
 from docutils import nodes
@@ -24,6 +25,12 @@ from .interactive import MIME, VEGA_LITE
 from .picture import PATH as PICTURE
 from .picture import card
 from .style import PALETTE
+
+SVG = "http://www.w3.org/2000/svg"
+ElementTree.register_namespace("", SVG)
+ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
+# Kinds of code that have the colour of all code: names, punctuation, white space.
+PLAIN_CODE = ("n", "nn", "p", "w")
 
 
 def _inline(svg: str, prefix: str) -> nodes.raw:
@@ -82,9 +89,26 @@ def themed(svg: str, prefix: str) -> str:
     width = 1.36 * float(re.search(r'width="([\d.]+)pt"', svg)[1])  # type: ignore[index]
     size = f"max-width: {width:.0f}px; min-width: {0.7 * width:.0f}px"
     svg = svg.replace("<svg ", f'<svg style="{size}" ', 1)
+    svg = _ungrouped(svg)
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}-", svg)
     return _recoloured(svg).replace("'DejaVu Sans', sans-serif", "var(--pst-font-family-base)")
+
+
+def _ungrouped(svg: str) -> str:
+    """Without the groups that carry a name alone, half of all elements of a figure."""
+    root = ElementTree.fromstring(svg)
+    used = re.findall(r'(?:href="#|url\(#)([^")]+)', svg)
+    for parent in root.iter():
+        at = 0
+        while at < len(parent):
+            child = parent[at]
+            bare = child.tag == f"{{{SVG}}}g" and set(child.keys()) <= {"id"}
+            if bare and child.get("id") not in used:
+                parent[at : at + 1] = list(child)
+            else:
+                at += 1
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def _recoloured(text: str) -> str:
@@ -156,7 +180,9 @@ def _tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: 
     # sphinx-proof and sphinx-exercise give every box the same identifiers.
     pattern = r' id="(proof|proof-content|exercise-content|solution-content)"'
     body = re.sub(pattern, "", context.get("body", ""))
-    # Its list of references has a role that ARIA has since dropped.
+    # Half of all elements of a page are the tokens of its code, and most of these look like text.
+    body = re.sub(rf'<span class="(?:{"|".join(PLAIN_CODE)})">([^<]*)</span>', r"\1", body)
+    # The list of references of sphinxcontrib-bibtex has a role that ARIA has since dropped.
     context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
     # Jupyter Book loads sphinx-thebe, which names another host, twice, and is not used.
     context["script_files"] = [
