@@ -32,7 +32,7 @@ def _logistic_pdf(x: Floats) -> Floats:
     "At temperatures up to 1/(K - 1) the log-density of the relaxed sample is convex, so it has "
     "no peak inside the simplex; taken at that temperature and at half of it, for K = 3, 4, 5.",
     method="autodiff",
-    bound=1e-9,
+    bound=1e-8,
     control="at twice that temperature",
     wrong={"factors": (2.0,)},
 )
