@@ -203,7 +203,7 @@ def reversed_gumbel(noise: Any = stats.gumbel_l, third: float = -np.inf) -> floa
     "probabilities in tenths and one favourite, by at least 0.001 (laws that miss it).",
     method="quadrature",
     bound=1.0,
-    control="right-skewed Gumbel noise",
+    control="right-skewed Gumbel noise, which is exact",
     wrong={"noise": stats.gumbel_r},
 )
 def left_skew(noise: Any = stats.gumbel_l) -> float:

@@ -96,7 +96,7 @@ def winners_maximum(logits: Floats, laws: dict[str, Any]) -> None:
         figure,
         f"Density of the largest perturbed logit given which of {logits.size} classes won. "
         + "; ".join(text)
-        + ". Only for the Gumbel are the curves one.",
+        + ". With Gumbel noise the curves are the same.",
     )
 
 
