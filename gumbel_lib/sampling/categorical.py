@@ -82,18 +82,19 @@ def sample_categorical(
     - Up to 128 classes: the inverse of the cumulative distribution function, summed class by
       class over all rows at once.
     - Wider rows: the race of blocks above, with about sqrt(2K) blocks. A draw that is still open
-      after K/16 tries a row is finished by sums over stretches of classes: first the stretch, by
-      its sum, then a class inside it, by its cumulative sums. A draw does not depend on how many
-      tries it takes, so the law stays exact.
+      after K/16 tries a row, and after 4096, is finished by sums over stretches of classes: first
+      the stretch, by its sum, then a class inside it, by its cumulative sums. A draw does not
+      depend on how many tries it takes, so the law stays exact.
     - Many draws of one row, at least 1000 and K/16: up to 131,072 classes SciPy's guide table, the
       indexed inverse CDF, which costs O(K) once and O(1) a draw and loses no digits on very uneven
       rows, as the alias table does; beyond, the sums over stretches, whose memory does not grow
       with K.
 
-    Beside logits and result, a thread holds some 262,144 numbers, or for a row with more blocks
-    than that one for each block. Differences from the largest logit and their exponentials are
-    float64 whatever the type of the logits. Rows that share no stride, such as those of a middle
-    axis, are copied a few at a time; lists, bfloat16 and arrays of other libraries are copied once.
+    Beside logits and result, a thread holds about 262,144 numbers, or what one row takes: a few
+    numbers for each block and each draw, or the guide table's 50 bytes a class. Differences from
+    the largest logit and their exponentials are float64 whatever the type of the logits. Rows that
+    share no stride, such as those of a middle axis, are copied a few at a time; lists, bfloat16
+    and arrays of other libraries are copied once.
 
     With more than one task, each task's stream is a child of a seed sequence made of 128 bits
     drawn from the generator.

@@ -12,7 +12,7 @@ from .._checks import Rng, as_floats, as_generator, check_count, check_number
 from ..noise import standard_gumbel
 
 _SHORTEST, _LONGEST = 64, 1 << 14  # logits looked at together; only times depend on these
-_MERGED = 16  # entries are merged k/16 at a time: more make variates in vain, fewer cost time
+_MERGED = 16  # k/16 entries are merged at once: more would waste variates, fewer cost time
 
 
 class GumbelReservoir:
@@ -270,8 +270,10 @@ class GumbelReservoir:
             possible = np.flatnonzero(block > -np.inf)[:room]
             self._keep(block[possible] + self._noise(possible.size), start + possible)
             return int(possible[-1]) + 1 if possible.size == room else block.size
+        # A rate above e^4 enters but for a probability of 2e-24, and a larger one would cost the
+        # sums the digits of the classes after it.
         with np.errstate(over="ignore"):
-            passed = np.cumsum(np.exp(block - self._threshold))
+            passed = np.cumsum(np.exp(np.minimum(block - self._threshold, 4.0)))
         # Noise for each class takes one variate, a jump and a key two.
         if passed[-1] > block.size / 2 and self._expected(block) > block.size / 2:
             keys = block + self._noise(block.size)
@@ -279,11 +281,10 @@ class GumbelReservoir:
             self._keep(keys[above], start + above)
             self._jump = None
             return block.size
-        # Several entries against one threshold share the cost of a merge. After a class that is far
-        # above it the sums are begun anew, since they have no digits left for the others.
+        # Several entries against one threshold share the cost of a merge.
         entered: list[int] = []
         end = 0.0
-        while len(entered) < max(1, self.k // _MERGED) and end < 2**20:
+        while len(entered) < max(1, self.k // _MERGED):
             jump = self._exponential() if self._jump is None else self._jump
             self._jump = None
             place = int(passed.searchsorted(end + jump, side="right"))
