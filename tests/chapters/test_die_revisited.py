@@ -53,7 +53,6 @@ def one_face(face):
         ("counting", {"share": lambda n: Fraction(1, n + 1)}),
         ("counting", {"share": lambda n: Fraction(1, n * n)}),
         ("longer-is-worse", {"num_steps": 1500}),
-        ("longer-is-worse", {"gradient": lambda y, b, t: -die.sse_gradient(y, b, t)}),
         ("left-running", {"num_steps": 200}),
         ("clock", {"power": 0.5}),
         ("clock", {"power": 2.0}),

@@ -1,5 +1,8 @@
 """The claims of die_training refuse plausible mistakes."""
 
+from pathlib import Path
+
+import nbformat
 import numpy as np
 import pytest
 
@@ -53,3 +56,35 @@ def formula(*, sign=1, power=1, factor=2, weight=lambda b: b, c=lambda b, y: ((b
 def test_a_plausible_mistake_is_caught(label, wrong):
     claim = CLAIMS[label]
     assert not claim.discrepancy(**wrong) < claim.bound
+
+
+def article_agrees(old="", new=""):
+    """The chapter's comparison of the article's program, with one change, and `die.train`."""
+    path = Path(__file__).parents[2] / "chapters" / "die_training.ipynb"
+    cells = nbformat.read(path, 4).cells
+    names = {"np": np, "die": die, "probs": np.array([0.05, 0.05, 0.1, 0.13, 0.27, 0.4])}
+    (program,) = (cell.source for cell in cells if cell.source.startswith("def article_run"))
+    (comparison,) = (cell.source for cell in cells if cell.source.startswith("def compare"))
+    assert old in program
+    exec(program.replace(old, new), names)
+    exec(comparison.partition("\n\n")[0], names)
+    script = np.array([names["article_run"](seed) for seed in range(20)])
+    library = die.train(names["probs"], replicates=400, rng=7).probs
+    return names["compare"](script, library)[0] < 5
+
+
+def test_the_articles_program_agrees_with_the_library():
+    assert article_agrees()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("b - y - c", "b - y"),
+        ("logits + rng.gumbel", "logits - rng.gumbel"),
+        ("2.0 * decay**step", "2.0"),
+        ("(2 / t) * b", "(1 / t) * b"),
+    ],
+)
+def test_a_changed_program_does_not(old, new):
+    assert not article_agrees(old, new)

@@ -38,20 +38,19 @@ def _plain(axis: Any) -> None:
     axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
 
 
-def longer(runs: Mapping[str, Floats]) -> None:
-    """SSE curves of runs of several lengths."""
+def longer(runs: Mapping[str, Floats], stopped: int) -> None:
+    """SSE curves of long runs, and the step at which a short run stops."""
     figure, axes = subplots(height=3.0)
     parts = []
     for (name, sse), color, line in zip(runs.items(), (BLUE, ORANGE), STYLES, strict=False):
         steps = _picked(len(sse))
         _curve(axes, steps, sse[steps], color, line, name)
         mean = sse.mean(axis=1)
-        least = int(mean.argmin())
-        axes.plot(least, mean[least], "o", color=color, markersize=7)
         parts.append(
-            f"{name}: it starts at {mean[0]:.3g}, is least, {mean[least]:.3g}, at step "
-            f"{least:,} and ends at {mean[-1]:.3g}"
+            f"{name}: it starts at {mean[0]:.3g}, has {mean[stopped]:.2g} after {stopped:,} steps, "
+            f"is never below {mean.min():.2g} and ends at {mean[-1]:.2g}"
         )
+    axes.axvline(stopped, color=MUTED, linewidth=1)
     axes.set(xscale="log", xlabel="steps taken", ylabel="SSE to the true die", ylim=(0, None))
     _plain(axes.xaxis)
     axes.legend(loc="lower left")
@@ -74,7 +73,7 @@ def clock(runs: Mapping[float, Floats]) -> None:
         for axes, unit in ((left, 1.0), (right, rate)):
             axes.plot(unit * steps, mean[steps], color=color, linestyle=line, label=label)
             axes.plot(unit * least, mean[least], "o", color=color, markersize=6)
-        parts.append(f"rate {rate:g} at step {least:,}, product {rate * least:.3g}")
+        parts.append(f"rate {rate:g} at a product of about {rate * least:.0f}")
     left.set(xscale="log", xlabel="steps taken", ylabel="SSE to the true die", ylim=(0, None))
     right.set(xscale="log", xlabel="learning rate × step", xlim=(0.1, None))
     for axes in (left, right):
