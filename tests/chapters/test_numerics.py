@@ -24,6 +24,10 @@ def clipped(size, *, rng, dtype):
     return np.minimum(standard_gumbel(size, rng=rng, dtype=dtype), np.float32(15.94))
 
 
+def drawn_in_float32(size, *, rng, dtype):
+    return -np.log(rng.standard_exponential(size, dtype=np.float32))
+
+
 def wide(size, *, rng, dtype):
     return np.float32(1.001) * standard_gumbel(size, rng=rng, dtype=dtype)
 
@@ -57,6 +61,7 @@ def log_with_a_floor(x):
         ("coarse-uniform", {"predicted": midpoints}),
         ("coarse-uniform", {"predicted": lambda c, n: numerics.levels_probability(c, 2 * n)}),
         ("float32-tail", {"noise": clipped}),
+        ("float32-tail", {"noise": drawn_in_float32}),
         ("float32-tail", {"noise": wide}),
         ("float32-tail", {"noise": zero}),
         ("float32-tail", {"bits": 32}),
