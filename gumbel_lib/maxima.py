@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, stats
 
-from ._checks import as_floats, check_count
+from ._checks import as_reals, check_count, check_number
 
 Floats = NDArray[np.float64]
 
@@ -25,8 +25,8 @@ class Law:
 
     Raises
     ------
-    TypeError
-        If `law` is not a continuous distribution.
+    TypeError, ValueError
+        If `law` is not one continuous distribution, with its parameters given and in range.
 
     Examples
     --------
@@ -41,10 +41,16 @@ class Law:
             self.survival = law.ccdf if newer else law.sf
             self.quantile = law.icdf if newer else law.ppf
             self.upper_quantile = law.iccdf if newer else law.isf
-        except AttributeError as error:
+            self.support, self.median = law.support(), law.median()
+        except (AttributeError, TypeError) as error:
             raise TypeError(
-                f"{name}: expected a continuous law of scipy.stats, got {type(law).__name__}"
+                f"{name}: expected a continuous law of scipy.stats, with its parameters, got "
+                f"{type(law).__name__}"
             ) from error
+        if np.shape(self.median) != () or not np.isfinite(self.median):
+            raise ValueError(
+                f"{name}: expected one law with parameters in range, got the median {self.median}"
+            )
 
 
 def maximum_cdf(parent: Any, n: int, x: ArrayLike) -> Floats:
@@ -69,17 +75,26 @@ def maximum_cdf(parent: Any, n: int, x: ArrayLike) -> Floats:
     Raises
     ------
     TypeError, ValueError
-        If `parent` is no continuous law or `n` no positive integer.
+        If `parent` is no continuous law, `n` no positive integer that fits a float, or `x` holds
+        anything but real numbers, or NaN.
+
+    Notes
+    -----
+    Where F is below 1/2 its own power is taken, which keeps the digits of the left tail; above,
+    that of 1 - S, which keeps those of the right.
 
     Examples
     --------
     >>> maximum_cdf(stats.expon, 2, np.log(2.0)).item()
     0.25
     """
-    n = check_count(n, "n")
+    power = check_number(check_count(n, "n"), "n")
+    points = _as_points(x)
     law = Law(parent, "parent")
+    beyond = law.survival(points)
     with np.errstate(divide="ignore"):
-        result: Floats = np.exp(n * np.log1p(-law.survival(np.asarray(x, dtype=np.float64))))
+        right = np.exp(power * np.log1p(-beyond))
+    result: Floats = np.where(beyond > 0.5, law.cdf(points) ** power, right)
     return result
 
 
@@ -95,11 +110,18 @@ def maximum_pdf(parent: Any, n: int, x: ArrayLike) -> Floats:
     >>> maximum_pdf(stats.expon, 2, np.log(2.0)).item()
     0.5
     """
-    x = np.asarray(x, dtype=np.float64)
-    before = maximum_cdf(parent, n - 1, x) if n > 1 else np.ones_like(x)
-    check_count(n, "n")
-    density: Floats = n * before * Law(parent, "parent").pdf(x)
+    power = check_number(check_count(n, "n"), "n")
+    points = _as_points(x)
+    before = maximum_cdf(parent, n - 1, points) if n > 1 else np.ones_like(points)
+    density: Floats = power * before * Law(parent, "parent").pdf(points)
     return density
+
+
+def _as_points(x: ArrayLike) -> Floats:
+    points = as_reals(x, "x").astype(np.float64)
+    if np.any(np.isnan(points)):
+        raise ValueError("x: expected numbers, got NaN")
+    return points
 
 
 def gumbel_logsf(x: ArrayLike) -> Floats:
@@ -117,8 +139,9 @@ def gumbel_logsf(x: ArrayLike) -> Floats:
     Returns
     -------
     numpy.ndarray
-        Log-probabilities in nats, of the shape of `x`, to a few units in the last place; 0 where
-        the value is too small for a float.
+        Log-probabilities in nats, of the shape of `x`; 0 where the value is too small for a float.
+        Their relative error is below 8e-16 for x >= 0 and below ``8e-16 * exp(-x)`` on the left,
+        where a last bit of ``exp(-x)`` weighs so much.
 
     Raises
     ------
@@ -132,16 +155,14 @@ def gumbel_logsf(x: ArrayLike) -> Floats:
 
     References
     ----------
-    M. Mächler, *Accurately computing log(1 - exp(-|a|))*, 2012, vignette of the R package Rmpfr.
+    Mächler, M., *Accurately computing log(1 - exp(-|a|))*, 2012, vignette of the R package Rmpfr.
 
     Examples
     --------
     >>> gumbel_logsf([-2.0, 0.0, 800.0]).round(6).tolist()
     [-0.000618, -0.458675, -800.0]
     """
-    points = as_floats(np.atleast_1d(x), "x").astype(np.float64).reshape(np.shape(x))
-    if np.any(np.isnan(points)):
-        raise ValueError("x: expected numbers, got NaN")
+    points = _as_points(x)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         time = np.exp(-points)
         middle = np.log(-np.expm1(-time))
@@ -179,20 +200,20 @@ def gumbel_limit(parent: Any, n: int) -> tuple[float, float]:
 
     References
     ----------
-    L. de Haan and A. Ferreira, *Extreme Value Theory*, 2006, section 1.1.
+    de Haan, L. and Ferreira, A., *Extreme Value Theory*, 2006, section 1.1.
 
     Examples
     --------
     >>> [round(value, 6) for value in gumbel_limit(stats.expon, 100)]
     [4.60517, 1.0]
     """
-    n = check_count(n, "n", least=2)
+    count = check_number(check_count(n, "n", least=2), "n")
     law = Law(parent, "parent")
-    loc = float(law.upper_quantile(1 / n))
+    loc = float(law.upper_quantile(1 / count))
     density = float(law.pdf(loc))
     if not (np.isfinite(loc) and 0 < density < np.inf):
         raise ValueError(f"parent: expected a positive density at its 1 - 1/n quantile {loc:g}")
-    return loc, 1 / (n * density)
+    return loc, 1 / (count * density)
 
 
 def sup_distance(parent: Any, n: int) -> float:

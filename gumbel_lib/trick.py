@@ -21,6 +21,9 @@ from ._checks import (
 )
 from .maxima import Law
 
+_AT_ONCE = 1 << 16  # numbers in a slice of the rows that share their quadrature
+_LEVELS = np.arange(-45.0, 0.0, 5.0)  # logits of tail probabilities, from 3e-20, where nodes lie
+
 
 def perturb(logits: Array, noise: Array, axis: int) -> Array:
     """``logits + noise``, both checked, in the wider of their types; `axis` is negative.
@@ -141,16 +144,14 @@ def log_sum_exp(logits: Array, *, axis: int = -1) -> Array:
 def argmax_probabilities(logits: ArrayLike, noise: Any = stats.gumbel_r) -> NDArray[np.float64]:
     r"""P(argmax = k) when independent noise of any continuous law is added to the logits.
 
-    .. math:: P(k) = \int f(x)\prod_{j \ne k} F(x + l_k - l_j)\,dx
-                   = \int_0^1 \prod_{j \ne k} F\bigl(F^{-1}(u) + l_k - l_j\bigr)\,du,
-              \qquad u = \frac{1}{1 + e^{-v}}
+    .. math:: P(k) = \int f(x - l_k)\prod_{j \ne k} F(x - l_j)\,dx
 
     Parameters
     ----------
     logits : array_like (..., K)
         Finite or ``-inf``.
     noise : distribution
-        A continuous law of `scipy.stats`, old style or new: its ``cdf`` F and quantile function.
+        A continuous law of `scipy.stats`, old style or new, with CDF F and density f.
 
     Returns
     -------
@@ -159,10 +160,18 @@ def argmax_probabilities(logits: ArrayLike, noise: Any = stats.gumbel_r) -> NDAr
 
     Raises
     ------
-    TypeError
-        If `noise` is no law, or `logits` holds no real numbers.
-    ValueError
-        For logits that `gumbel_max` refuses, or when the quadrature does not converge.
+    TypeError, ValueError
+        For logits that `gumbel_max` refuses; if `noise` is no continuous law; if the quadrature
+        does not converge or the probabilities do not sum to 1 to 1e-9.
+
+    Notes
+    -----
+    One integral over x, the largest sum, serves all classes. It is broken at quantiles of the noise
+    about the largest logit, at the middle of each class's noise and where its support ends; inside,
+    the quadrature is adaptive. A density that is infinite at an end of its support does no harm: P
+    of the rivals there is taken off and its share added back. One that is infinite inside its
+    support, or that bends sharply away from its median, may be refused. Rows of a batch share
+    their nodes, except under noise that is bounded above.
 
     Examples
     --------
@@ -173,31 +182,75 @@ def argmax_probabilities(logits: ArrayLike, noise: Any = stats.gumbel_r) -> NDAr
     """
     law = Law(noise, "noise")
     values = as_logits(logits)
-    present = np.isfinite(values)
-    # Differences l_k - l_j; a masked rival never wins, whatever its distance.
-    with np.errstate(invalid="ignore"):
-        ahead = np.where(present[..., None, :], values[..., :, None] - values[..., None, :], np.inf)
-    others = ~np.eye(values.shape[-1], dtype=bool)
+    with np.errstate(over="ignore"):
+        behind = values.max(axis=-1, keepdims=True) - values
+    behind = behind.reshape(-1, values.shape[-1])
+    result = np.empty_like(behind)
+    at_once = 1 if np.isfinite(law.support[1]) else max(1, _AT_ONCE // behind.shape[1])
+    for first in range(0, len(behind), at_once):
+        result[first : first + at_once] = _race(law, behind[first : first + at_once])
+    probabilities: NDArray[np.float64] = result.reshape(values.shape)
+    return probabilities
 
-    def integrand(v: float) -> NDArray[np.float64]:
-        below, above = special.expit(v), special.expit(-v)
-        x = law.quantile(below) if v < 0 else law.upper_quantile(above)
-        won = np.where(others, law.cdf(x + ahead), 1.0)
-        product: NDArray[np.float64] = np.prod(won, axis=-1) * below * above
-        return np.where(present, product, 0.0)
 
-    # Over v = logit(u) both tails of u have room: a class of probability p wins at v near -log p.
-    probabilities, error = integrate.quad_vec(
+def _race(law: Law, behind: NDArray[np.float64]) -> NDArray[np.float64]:
+    """P(argmax = k) for rows (N, K) of how far each logit lies behind the largest of its row.
+
+    Where the law is bounded above there is one row.
+    """
+    low, high = law.support
+    quantiles = np.concatenate(
+        [law.quantile(special.expit(_LEVELS)), law.upper_quantile(special.expit(_LEVELS))]
+    )
+    start = low if np.isfinite(low) else quantiles.min()
+    end = high if np.isfinite(high) else quantiles.max()
+    leads = behind == 0
+
+    # P(rivals below x) at the ends of a class's own support. It is taken off and added back, so
+    # that an infinite density there meets a zero. Only the leaders meet their lower end.
+    below = np.where(leads, 1.0, law.cdf(start + behind)).prod(axis=-1, keepdims=True)
+    alone = leads & (leads.sum(axis=-1, keepdims=True) == 1)
+    at_low = np.where(alone & np.isfinite(low), below, 0.0)
+    at_high = np.zeros_like(behind)
+    if np.isfinite(high):
+        for k in np.flatnonzero(np.isfinite(behind[0])):
+            at_high[0, k] = law.cdf(high - behind[0, k] + behind[0]).prod()
+
+    def integrand(x: float) -> NDArray[np.float64]:
+        below = law.cdf(x + behind)
+        every = below.prod(axis=-1, keepdims=True)
+        rivals = np.divide(every, below, out=np.zeros_like(below), where=below > 0)
+        taken = np.where(leads & (x < law.median), at_low, at_high)
+        with np.errstate(invalid="ignore"):  # 0 times inf, where a node meets an end
+            part = (rivals - taken) * law.pdf(x + behind)
+        return np.where(np.isfinite(part), part, 0.0)
+
+    # The middles of the classes' noise, half a width apart, so that no class lies between nodes.
+    width = law.upper_quantile(0.25) - law.quantile(0.25)
+    ends = -np.unique(behind[np.isfinite(behind)])
+    middles = np.unique(np.round(2 * (ends + law.median) / width)) * width / 2
+    points = [[law.median], quantiles, middles - width, middles, middles + width]
+    points += [ends + high] if np.isfinite(high) else []
+    breaks = np.unique(np.concatenate(points))
+    breaks = breaks[(breaks > start) & (breaks < end)]
+    integral, error = integrate.quad_vec(
         integrand,
-        -45,
-        45,
+        start,
+        end,
         epsabs=1e-12,
         epsrel=0,
         norm="max",
-        limit=20_000,
-        points=range(-40, 41, 5),
+        limit=len(breaks) + 500,
+        points=breaks,
     )
     if not error < 1e-9:
         raise ValueError(f"noise: expected a law whose integral converges, got error {error:.1e}")
-    result: NDArray[np.float64] = probabilities
-    return result
+    lower = np.where(leads, at_low * law.cdf(law.median), 0.0)
+    upper = at_high * law.survival(np.where(leads, law.median, start + behind))
+    probabilities: NDArray[np.float64] = integral + lower + upper
+    missed = np.abs(probabilities.sum(axis=-1) - 1).max()
+    if not missed < 1e-9:
+        raise ValueError(
+            f"noise: expected probabilities that sum to 1, got sums off by {missed:.1e}"
+        )
+    return probabilities

@@ -25,6 +25,24 @@ def test_density_integrates_to_the_cdf(parent, n):
     assert area == pytest.approx(maximum_cdf(parent, n, 1.5) - maximum_cdf(parent, n, -12.0))
 
 
+def test_cdf_keeps_the_left_tail():
+    with mpmath.workdps(40):
+        for n, x in ((1, -8.3), (1, -30.0), (3, -9.0), (2, -0.5), (5, 0.1), (2, 9.0)):
+            exact = mpmath.ncdf(x) ** n
+            assert maximum_cdf(stats.norm, n, x) == pytest.approx(float(exact), rel=1e-12)
+            slope = n * mpmath.ncdf(x) ** (n - 1) * mpmath.npdf(x)
+            assert maximum_pdf(stats.norm, n, x) == pytest.approx(float(slope), rel=1e-12)
+    assert maximum_cdf(stats.norm, 3, [-np.inf, np.inf]).tolist() == [0.0, 1.0]
+    assert maximum_pdf(stats.expon, 3, [[-1.0, np.inf]]).tolist() == [[0.0, 0.0]]
+
+
+@pytest.mark.parametrize("function", [maximum_cdf, maximum_pdf])
+@pytest.mark.parametrize("x", [np.nan, [0.0, np.nan], None, "0", ["0"], 1j, np.ma.array([0.0])])
+def test_points_that_are_none_are_named(function, x):
+    with pytest.raises((TypeError, ValueError), match="^x: expected .*, got "):
+        function(stats.norm, 2, x)
+
+
 def test_cdf_keeps_the_tail_at_large_n():
     # F(x)^n with F rounded to 1 would give exactly 1 here.
     x = 25 * np.log(10)
@@ -67,9 +85,17 @@ def test_sup_distance_near_the_reference_figures():
 
 
 def test_bad_input_is_named():
-    for parent in (stats.poisson(3), "norm", None):
+    for parent in (stats.poisson(3), "norm", None, stats.gamma, stats.multivariate_normal()):
         with pytest.raises(TypeError, match="^parent: expected a continuous law"):
             gumbel_limit(parent, 10)
+    for parent in (stats.norm([0, 1]), stats.Normal(mu=[0.0, 1.0]), stats.gamma(-1)):
+        with pytest.raises(ValueError, match="^parent: expected one law with parameters in range"):
+            gumbel_limit(parent, 10)
+    with pytest.raises(ValueError, match="^parent: expected a positive density"):
+        gumbel_limit(stats.rv_histogram(([1, 0, 1], [0, 1, 2, 3])), 2)
+    for function in (gumbel_limit, lambda law, n: maximum_cdf(law, n, 0.0)):
+        with pytest.raises(ValueError, match="^n: expected a number that fits a float, got more"):
+            function(stats.norm, 10**400)
     for function in (gumbel_limit, sup_distance):
         with pytest.raises(ValueError, match="^n: expected at least 2, got 1"):
             function(stats.norm, 1)

@@ -59,6 +59,7 @@ def test_a_seed_decides_the_draws_and_a_generator_advances():
         ({"rng": 0, "dtype": "nonsense"}, "dtype"),
         ({"rng": 0, "size": -2}, "size"),
         ({"rng": 0, "size": "x"}, "size"),
+        ({"rng": 0, "size": 2**70}, "size"),
     ],
 )
 def test_bad_input_is_named(arguments, named):
@@ -138,6 +139,19 @@ def test_truncation_in_other_libraries_and_its_gradient():
     assert np.isfinite(slope(at)).all()
 
 
+@pytest.mark.parametrize("upper", [3, np.uint8(3), np.float64(3), np.array(3), np.uint8([3]), [3]])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, int, list])
+def test_truncation_takes_any_number_as_its_bound(upper, dtype):
+    perturbed = [1, 250] if dtype is list else np.array([1, 250]).astype(dtype)
+    got = truncated_gumbel(perturbed, upper)
+    assert got.dtype == (dtype if dtype in (np.float16, np.float32) else np.float64)
+    np.testing.assert_allclose(got, [1 - np.log1p(np.exp(-2)), 3.0], rtol=np.finfo(got.dtype).eps)
+    for xp in (array_api_strict, jnp):
+        made = truncated_gumbel(xp.asarray([1.0, 250.0], dtype=xp.float32), upper)
+        assert made.dtype == xp.float32
+        np.testing.assert_allclose(np.asarray(made), got.astype(np.float32), rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("named", "perturbed", "upper"),
     [
@@ -147,6 +161,13 @@ def test_truncation_in_other_libraries_and_its_gradient():
         ("upper", np.array([0.0]), "one"),
         ("upper", np.array([0.0]), np.nan),
         ("upper", np.array([0.0]), np.array([1j])),
+        ("upper", np.array([0.0]), True),
+        ("upper", np.array([0.0]), np.bool_(True)),
+        ("upper", np.array([0.0]), 10**400),
+        ("upper", np.array([0.0]), np.timedelta64(1, "s")),
+        ("upper", np.array([0.0]), np.ma.array([0.0])),
+        ("perturbed", np.ma.array([0.0]), 0.0),
+        ("perturbed", [[0.0], [0.0, 1.0]], 0.0),
     ],
 )
 def test_truncation_names_what_is_wrong(named, perturbed, upper):

@@ -1,13 +1,15 @@
 """The trick: exactness, shapes, masks, and the laws behind its proof."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy import special, stats
+from scipy import integrate, special, stats
 
-from gumbel_lib import gumbel_max, standard_gumbel
+from gumbel_lib import gumbel_max, standard_gumbel, trick
 from gumbel_lib.trick import argmax_probabilities, log_sum_exp
 
 finite = st.floats(-30, 30)
@@ -60,6 +62,116 @@ def test_probabilities_under_any_noise_match_simulation(noise):
         sample = noise.sample((200_000, 3), rng=1)
     share = np.bincount(np.argmax(logits + sample, axis=1), minlength=3) / 200_000
     assert np.all(np.abs(share - won) < 5 * np.sqrt(won * (1 - won) / 200_000) + 1e-12)
+
+
+def of_two(law, gap):
+    """P that the class ahead by `gap` wins, over the quantiles of the one behind, in pieces."""
+    ends = [law.cdf(point) for point in (*law.support(), law.median(), 0.0, 0.3)]
+    kinks = [law.cdf(point + gap) for point in (*law.support(), law.median(), 0.0, 0.3)]
+    kinks += [law.cdf(point - gap) for point in (*law.support(), law.median(), 0.0, 0.3)]
+    pieces = np.unique(np.clip([0.0, 1.0, *ends, *kinks], 0, 1))
+    return sum(
+        integrate.quad(lambda u: law.cdf(law.ppf(u) + gap), a, b, epsabs=1e-13, limit=500)[0]
+        for a, b in pairwise(pieces)
+        if b - a > 1e-15
+    )
+
+
+# With an end, with a kink, with heavy tails, with an infinite density at an end.
+EDGED = {
+    "uniform": stats.uniform(),
+    "far uniform": stats.uniform(loc=3, scale=2),
+    "exponential": stats.expon(),
+    "pareto": stats.pareto(3),
+    "laplace": stats.laplace(),
+    "truncated": stats.truncnorm(-1, 2),
+    "triangle": stats.triang(0.3),
+    "half normal": stats.halfnorm(),
+    "heavy": stats.cauchy(),
+    "left": stats.weibull_max(1.5),
+    "steep": stats.gamma(0.5, loc=3),
+    "arcsine": stats.arcsine(),
+}
+
+
+@pytest.mark.parametrize("law", EDGED.values(), ids=EDGED)
+@pytest.mark.parametrize("gap", [0.0, 0.4, 1.3])
+def test_probabilities_keep_nine_digits_under_laws_with_ends_and_kinks(law, gap):
+    exact = of_two(law, gap)
+    won = argmax_probabilities([gap - 5, -5.0], law)
+    assert won == pytest.approx([exact, 1 - exact], rel=0, abs=1e-9)
+
+
+def exponential_race(logits):
+    """Under Exponential noise: the density times the product of 1 - exp(...), expanded."""
+    behind = max(logits) - np.array(logits)
+    won = np.zeros(behind.size)
+    for k, own in enumerate(behind):
+        others = np.exp(-np.delete(behind, k))
+        terms = np.array([1.0])  # of a polynomial in exp(-x)
+        for other in others:
+            terms = np.convolve(terms, [1.0, -other])
+        won[k] = np.exp(-own) * (terms / np.arange(1, terms.size + 1)).sum()
+    return won
+
+
+def test_probabilities_of_many_classes_under_exponential_and_uniform_noise():
+    logits = np.array([0.4, 0.0, -0.7, 0.4, -3.0, 0.39])
+    won = argmax_probabilities(logits, stats.expon)
+    assert won == pytest.approx(exponential_race(logits), rel=0, abs=1e-9)
+    place = np.array([0.0, -0.25, -0.5, -0.25, -1.5])
+    ends = np.unique(np.concatenate([place, place + 1]))
+
+    def density(x):  # of winning at x, a polynomial on each piece
+        below = np.clip(x - place[:, None], 0, 1)
+        inside = (x > place[:, None]) & (x < place[:, None] + 1)
+        return inside * [np.delete(below, k, axis=0).prod(axis=0) for k in range(place.size)]
+
+    pieces = [integrate.fixed_quad(density, a, b, n=5)[0] for a, b in pairwise(ends)]
+    won = argmax_probabilities(place, stats.uniform)
+    assert won == pytest.approx(np.sum(pieces, axis=0), rel=0, abs=1e-9)
+    assert won[-1] == 0
+
+
+def test_probabilities_of_equal_far_and_single_classes():
+    for law in (stats.uniform, stats.expon, stats.gamma(0.1), stats.cauchy, stats.gumbel_r):
+        assert argmax_probabilities(np.zeros(20), law) == pytest.approx([0.05] * 20, abs=1e-9)
+        assert argmax_probabilities([7.0], law) == pytest.approx([1.0], abs=1e-9)
+    assert argmax_probabilities([1e308, -1e308], stats.uniform).tolist() == [1.0, 0.0]
+    masked = argmax_probabilities([0.0, -np.inf, -0.5], stats.uniform)
+    assert masked == pytest.approx([0.875, 0.0, 0.125], abs=1e-12)
+    # The difference of two Cauchy variables is Cauchy too.
+    won = argmax_probabilities([0.0, -1e6], stats.cauchy)
+    assert won[1] == pytest.approx(stats.cauchy.sf(1e6, scale=2), rel=1e-6)
+
+
+def test_probabilities_of_many_classes_take_no_square_of_their_number():
+    logits = np.random.default_rng(0).normal(size=20_000)
+    won = argmax_probabilities(logits)
+    assert np.abs(won - special.softmax(logits)).max() < 1e-12
+
+
+def test_a_law_whose_probabilities_are_not_found_is_refused():
+    # A narrow peak, away from the median.
+    narrow = stats.Mixture(
+        [stats.Normal(mu=0.0, sigma=1e-3), stats.Normal(mu=5.0)], weights=[0.5, 0.5]
+    )
+    with pytest.raises(ValueError, match="^noise: expected .*, got "):
+        argmax_probabilities([0.4, 0.0, -0.7], narrow)
+
+
+def test_empty_batches_have_no_probabilities():
+    assert argmax_probabilities(np.zeros((0, 3))).shape == (0, 3)
+    assert argmax_probabilities(np.zeros((2, 0, 3)), stats.uniform).shape == (2, 0, 3)
+
+
+@pytest.mark.parametrize("noise", [stats.norm, stats.uniform, stats.expon])
+def test_rows_of_a_batch_in_slices(noise, monkeypatch):
+    monkeypatch.setattr(trick, "_AT_ONCE", 8)
+    logits = np.random.default_rng(1).normal(size=(5, 4))
+    together = argmax_probabilities(logits, noise)
+    alone = np.array([argmax_probabilities(row, noise) for row in logits])
+    assert np.abs(together - alone).max() < 1e-11
 
 
 def test_probabilities_of_a_batch_are_those_of_its_rows():
