@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,24 +60,44 @@ def logit_constant(
     return float(max(discrepancies))
 
 
-# Each case: the law of the noise g and the ends of the integral, f(theta, g), its derivative in
-# theta, theta itself, and where f has a kink as a function of g.
-SMOOTH: tuple[Any, ...] = (
-    (stats.norm, -10, 10, lambda t, g: abs(t + g), lambda t, g: np.sign(t + g), 0.4, lambda t: -t),
-    (stats.gumbel_r, -5, 50, np.maximum, lambda t, g: 1.0 * (t > g), 0.3, lambda t: t),
-    (stats.expon, 0, 50, lambda t, g: np.sin(t * g), lambda t, g: g * np.cos(t * g), 0.7, abs),
-)
-# Continuous in theta for each g, and flat at 0; but near 0 it rises as steeply as 2 / g.
-STEEP = (
-    (
-        stats.uniform,
-        0,
-        1,
-        lambda t, g: np.sign(t) * np.minimum((t / g) ** 2, 1.0),
-        lambda t, g: 0.0,
-        0.0,
-        abs,
+class Case(NamedTuple):
+    """Paths f(t, g) with noise g of a law, to be differentiated in t at the point `at`."""
+
+    path: Callable[[float, float], Any]
+    slope: Callable[[float, float], Any]
+    at: float
+    law: Any
+    ends: tuple[float, float]
+    kink: Callable[[float], float] = abs  # the g at which the path has a kink
+
+    def mean(self, of: Callable[[float, float], Any], t: float) -> Any:
+        return _integral(lambda g: of(t, g) * self.law.pdf(g), *self.ends, [self.kink(t)])
+
+    def gap(self) -> float:
+        """Mean of the derivatives less derivative of the mean."""
+        of_mean = _slope(lambda h: self.mean(self.path, self.at + h))
+        return float(abs(self.mean(self.slope, self.at) - of_mean))
+
+
+BOUNDED = (
+    Case(
+        lambda t, g: abs(t + g),
+        lambda t, g: np.sign(t + g),
+        0.4,
+        stats.norm,
+        (-10, 10),
+        np.negative,
     ),
+    Case(np.maximum, lambda t, g: 1.0 * (t > g), 0.3, stats.gumbel_r, (-5, 50)),
+    Case(lambda t, g: np.sin(t * g), lambda t, g: g * np.cos(t * g), 0.7, stats.expon, (0, 50)),
+)
+# Continuous in t for each g, and flat at 0; but near 0 it rises as steeply as 2 / g.
+STEEP = Case(
+    lambda t, g: np.sign(t) * np.minimum((t / g) ** 2, 1.0),
+    lambda t, g: 0.0,
+    0.0,
+    stats.uniform,
+    (0, 1),
 )
 
 
@@ -88,22 +108,10 @@ STEEP = (
     method="quadrature",
     bound=1e-6,
     control="sign(t) min((t/g)^2, 1) at t = 0, uniform noise: no jump, but slopes up to 2/g",
-    wrong={"cases": STEEP},
+    wrong={"cases": (STEEP,)},
 )
-def swap(cases: tuple[Any, ...] = SMOOTH) -> float:
-    gaps = []
-    for law, start, end, f, derivative, theta, kink in cases:
-
-        def mean(of: Any, t: float, case: Any = (law, start, end, kink)) -> Any:
-            law, start, end, kink = case
-            return _integral(lambda g: of(t, g) * law.pdf(g), start, end, [kink(t)])
-
-        def moved(h: float, mean: Any = mean, case: Any = (f, theta)) -> Any:
-            f, theta = case
-            return mean(f, theta + h)
-
-        gaps.append(abs(mean(derivative, theta) - _slope(moved)))
-    return float(max(gaps))
+def swap(cases: tuple[Case, ...] = BOUNDED) -> float:
+    return max(case.gap() for case in cases)
 
 
 SQUARE = (lambda x: x**2, lambda x: 2 * x)
