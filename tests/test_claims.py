@@ -10,10 +10,10 @@ from gumbel_lib import claims
 from gumbel_lib.claims.__main__ import main
 
 
-def fake(measured, control):
+def fake(measured, control, method="quadrature"):
     """A claim with bound 1 that measures the given values."""
     return claims.Claim(
-        "fake", "none", "A fake.", "quadrature", 1.0,
+        "fake", "none", "A fake.", method, 1.0,
         lambda wrong=False: control if wrong else measured,
         "made wrong", {"wrong": True},
     )  # fmt: skip
@@ -75,8 +75,9 @@ def test_a_claim_without_control_or_power_is_refused():
     ):
         with pytest.raises(ValueError, match=f"^{named}: expected"):
             claims.claim("new", "Statement.", **{**complete, **broken})
+    known = next(iter(claims.all_claims()))
     with pytest.raises(ValueError, match="^label: expected a new one"):
-        claims.claim("gumbel-max", "Statement.", **complete)
+        claims.claim(known, "Statement.", **complete)
     with pytest.raises(ValueError, match="^label: expected one of "):
         claims.verify("no-such-claim")
 
@@ -100,6 +101,11 @@ def test_every_module_of_claims_is_listed():
 def test_rounding_noise_prints_as_a_bound():
     rows = [claims.Verdict(fake(value, 2.0), value, 2.0).row() for value in (0.0, 3e-7, 0.123)]
     assert [row["measured"] for row in rows] == ["below 1e-03", "below 1e-03", "0.12"]
+
+
+def test_what_is_counted_exactly_prints_as_it_is():
+    exact = fake(0.0, 2.0, method="exact arithmetic")
+    assert claims.Verdict(exact, 0.0, 2.0).row()["measured"] == "0"
 
 
 def test_html_escapes_what_a_claim_says():

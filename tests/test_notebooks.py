@@ -80,6 +80,8 @@ def test_outputs_hold_no_raw_float_no_path_and_no_address(notebook):
         text = output.get("text", "") + output.get("data", {}).get("text/plain", "")
         raw = re.findall(r"\d+\.\d{7,}|\d\.\d{3,}e-1[0-9]", text)
         assert not raw, f"round to 3 significant figures: {raw}"
+        zero = re.search(r"(?<![\w.])-0(\.0*)?(?![\w.])", text)
+        assert not zero, f"the sign of a zero hangs on a last bit: {text[:200]}"
         for trace in ("0x7f", "/home/", "/root/", "/work/", "/tmp/", "np.float64("):
             assert trace not in text, f"an output holds {trace!r}: {text[:200]}"
 

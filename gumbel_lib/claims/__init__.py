@@ -20,7 +20,7 @@ import sympy
 from numpy.typing import NDArray
 from scipy import stats
 
-# The pages that state claims, in the order of the book: a module of this package each, and its title.
+# The pages that state claims, in the order of the book: a module of this package and a title each.
 # The tests hold notebooks, table of contents, index and ledger to this list.
 CHAPTERS = {
     "why_differentiability": "Why differentiability",
@@ -101,11 +101,17 @@ class Verdict:
         return {
             "claim": claim.statement,
             "method": claim.method + (f" ({claim.power})" if claim.power else ""),
-            "measured": _number(self.measured, claim.bound),
+            "measured": self._number(self.measured),
             "bound": f"{claim.bound:.3g}",
             "holds": "yes" if self.holds else "NO",
-            "control": f"{claim.control}: {_number(self.control_measured, claim.bound)}",
+            "control": f"{claim.control}: {self._number(self.control_measured)}",
         }
+
+    def _number(self, value: float) -> str:
+        """Two digits; an upper bound where the value may be rounding noise far below the bound."""
+        floor = self.claim.bound * 1e-3
+        rounds = self.claim.method != "exact arithmetic"
+        return f"below {floor:.0e}" if rounds and 0 <= value < floor else f"{value:.2g}"
 
 
 class Verdicts(list[Verdict]):
@@ -129,12 +135,6 @@ class Verdicts(list[Verdict]):
         return (
             f'<table class="verdicts"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
         )
-
-
-def _number(value: float, bound: float) -> str:
-    """Two digits, or an upper bound where the value is rounding noise far below the bound."""
-    floor = bound * 1e-3
-    return f"below {floor:.0e}" if 0 <= value < floor else f"{value:.2g}"
 
 
 _REGISTRY: dict[str, Claim] = {}
