@@ -215,9 +215,10 @@ def _by_blocks(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices
     # K/16 tries take about as long as two passes of exponentials over a row.
     budget = max(4096, rows.size // 16)
     while open_draws.size and budget > 0:
-        tries = max(1, 4096 // open_draws.size)
-        budget -= open_draws.size * tries
-        row = (open_draws // repeated).repeat(tries)
+        some, later = np.split(open_draws, [_IN_FLIGHT])
+        tries = max(1, 4096 // some.size)
+        budget -= some.size * tries
+        row = (some // repeated).repeat(tries)
         reached = rng.random(row.size) * total.take(row)
         first = row * num_blocks
         place = first.copy()
@@ -232,8 +233,8 @@ def _by_blocks(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices
         kept = kept.reshape(-1, tries)
         winner = kept.argmax(axis=1)
         done = kept.any(axis=1)
-        index[open_draws[done]] = element.reshape(-1, tries)[done, winner[done]]
-        open_draws = open_draws[~done]
+        index[some[done]] = element.reshape(-1, tries)[done, winner[done]]
+        open_draws = np.append(some[~done], later)
     for i, count in zip(*np.unique(open_draws // repeated, return_counts=True), strict=True):
         index[open_draws[:count]] = _by_stretches(rows[i : i + 1], int(count), rng)[0]
         open_draws = open_draws[count:]
