@@ -38,7 +38,7 @@ def perturb(logits: Array, noise: Array, axis: int) -> Array:
             f"noise: expected a value for each of the {logits.shape[axis]} classes along axis "
             f"{axis}, got shape {tuple(noise.shape)}"
         )
-    if is_true(xp.any(~xp.isfinite(noise))):
+    if is_true(xp.any(xp.isnan(noise) | xp.isinf(noise))):
         raise ValueError("noise: expected finite numbers, got NaN or an infinity")
     with np.errstate(over="ignore"):
         perturbed = widen(logits) + widen(noise)
@@ -221,7 +221,7 @@ def _race(law: Law, behind: NDArray[np.float64]) -> NDArray[np.float64]:
         every = below.prod(axis=-1, keepdims=True)
         rivals = np.divide(every, below, out=np.zeros_like(below), where=below > 0)
         taken = np.where(leads & (x < law.median), at_low, at_high)
-        with np.errstate(invalid="ignore"):  # 0 times inf, where a node meets an end
+        with np.errstate(divide="ignore", invalid="ignore"):  # 0 times inf, at an end
             part = (rivals - taken) * law.pdf(x + behind)
         return np.where(np.isfinite(part), part, 0.0)
 

@@ -47,6 +47,28 @@ def test_gradient_is_the_complex_step(name, seed, temperature):
     assert abs(got.sum()) < 1e-10
 
 
+@pytest.mark.parametrize("gradient", [die.averaged_sse_gradient, die.product_gradient])
+def test_observations_in_a_batch_of_their_own_meet_every_sample(gradient):
+    rng = np.random.default_rng(0)
+    observed, samples = rng.dirichlet(np.ones(3), size=2), rng.dirichlet(np.ones(3), size=2)
+    together = gradient(observed, samples, 0.7)
+    assert together.shape == (2, 3)
+    assert np.allclose(together, [gradient(y, samples, 0.7) for y in observed])
+
+
+@pytest.mark.parametrize("num_samples", [1, 3])
+def test_training_with_samples_on_an_axis_of_their_own(num_samples):
+    run = die.train(
+        PROBS,
+        num_steps=2,
+        replicates=3,
+        rng=5,
+        num_samples=num_samples,
+        gradient=die.averaged_sse_gradient,
+    )
+    assert run.probs.shape == (3, 6)
+
+
 def test_sse_example_of_the_article():
     y, b = np.array([2, 0, 0, 1, 0, 0]) / 3, np.array([0.1, 0.1, 0.1, 0.3, 0.2, 0.2])
     assert die.sse(y, b) == pytest.approx(19 / 45)
@@ -167,6 +189,17 @@ BAD = {
 }
 
 
+BAD |= {
+    "first temperature": (PROBS, {"start_temperature": np.inf}, "start_temperature"),
+    "temperature's kind": (PROBS, {"end_temperature": True}, "end_temperature"),
+    "mask": (np.ma.array([0.5, 0.5]), {}, "true_probs"),
+    "nested": ([[0.5, 0.5], [1.0]], {}, "true_probs"),
+    "one sample": (PROBS, {"num_samples": 1}, "gradient"),
+    "several samples": (PROBS, {"num_samples": 3}, "gradient"),
+    "averaging": (PROBS, {"gradient": lambda y, b, t: 0.0}, "gradient"),
+}
+
+
 @pytest.mark.parametrize("case", BAD)
 def test_bad_training_input_is_named(case):
     probs, options, named = BAD[case]
@@ -181,6 +214,31 @@ def test_bad_gradient_input_is_named():
         die.sse_gradient(np.ones((2, 3)), np.ones((4, 3)), 1.0)
     with pytest.raises(ValueError, match="^temperature: expected a finite number > 0, got 0.0"):
         die.sse_gradient([0.5, 0.5], [0.5, 0.5], 0.0)
+    for gradient in (die.averaged_sse_gradient, die.product_gradient):
+        for relaxed in ([0.5, 0.5], np.zeros((0, 2))):
+            with pytest.raises(
+                ValueError, match="^relaxed: expected shape .M, ..., K. with M >= 1"
+            ):
+                gradient([0.5, 0.5], relaxed, 1.0)
+    for gradient in (die.sse_gradient, die.cross_entropy_gradient):
+        for temperature in (0.0, -1.0, np.inf, np.nan):
+            with pytest.raises(ValueError, match="^temperature: expected a finite number > 0"):
+                gradient([0.5, 0.5], [0.5, 0.5], temperature)
+        with pytest.raises(ValueError, match="^observed: expected 1 classes"):
+            gradient(np.zeros((2, 0)), np.zeros((2, 0)), 1.0)
+    with pytest.raises(ValueError, match=r"^logits: expected shape .6,., got .5,"):
+        die.expected_loss(PROBS, np.zeros(5), 1.0, 20)
+    with pytest.raises(ValueError, match=r"^logits: expected shape .6,., got .2, 6"):
+        die.expected_loss(PROBS, np.zeros((2, 6)), 1.0, 20)
+    with pytest.raises(ValueError, match="^batch_size: expected at least 1, got 0"):
+        die.expected_loss(PROBS, np.zeros(6), 1.0, 0)
+    with pytest.raises(ValueError, match="^observed: expected 3 classes as in predicted"):
+        die.sse([0.5, 0.5], [0.2, 0.3, 0.5])
+    for size in ((-1,), "x", 2**70):
+        with pytest.raises(ValueError, match="^size: expected a shape"):
+            die.roll(PROBS, 3, size, rng=0)
+    with pytest.raises(ValueError, match="^num_rolls: expected an integer below"):
+        die.roll(PROBS, 2**63, rng=0)
     with pytest.raises(ValueError, match="^relaxed: expected 2 samples"):
         die.product_gradient([0.5, 0.5], [[0.5, 0.5]], 1.0)
     with pytest.raises(ValueError, match="^temperature: expected"):

@@ -91,8 +91,11 @@ def test_bad_input_is_named():
     for parent in (stats.norm([0, 1]), stats.Normal(mu=[0.0, 1.0]), stats.gamma(-1)):
         with pytest.raises(ValueError, match="^parent: expected one law with parameters in range"):
             gumbel_limit(parent, 10)
-    with pytest.raises(ValueError, match="^parent: expected a positive density"):
-        gumbel_limit(stats.rv_histogram(([1, 0, 1], [0, 1, 2, 3])), 2)
+    with (
+        np.errstate(divide="ignore"),
+        pytest.raises(ValueError, match="^parent: expected a positive density"),
+    ):
+        gumbel_limit(stats.dgamma(0.5), 2)
     for function in (gumbel_limit, lambda law, n: maximum_cdf(law, n, 0.0)):
         with pytest.raises(ValueError, match="^n: expected a number that fits a float, got more"):
             function(stats.norm, 10**400)

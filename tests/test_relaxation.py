@@ -1,8 +1,10 @@
 """Relaxed draws: their limits, stability, law and moments."""
 
 import math
+import tracemalloc
 import warnings
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
@@ -101,6 +103,61 @@ def test_a_temperature_that_is_no_number_is_named(temperature):
         gumbel_softmax(GOOD, GOOD, temperature)
 
 
+BAD_TEMPERATURES = [False, np.bool_(False), "1", b"1", 1j, np.complex128(1), [[None]], 10**400]
+BAD_TEMPERATURES += [np.timedelta64(1, "s"), np.datetime64("2020"), np.ma.array(1.0), {}]
+
+
+@pytest.mark.parametrize("temperature", BAD_TEMPERATURES, ids=repr)
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda t: softmax(GOOD, t),
+        lambda t: gumbel_softmax(GOOD, GOOD, t),
+        lambda t: relaxed_mean(GOOD, t),
+        lambda t: relaxed_variance(GOOD, t),
+        lambda t: concrete_logpdf(GOOD + 1 / 3, GOOD, t),
+    ],
+)
+def test_what_is_no_temperature_is_named_by_every_function(function, temperature):
+    with pytest.raises((TypeError, ValueError), match="^temperature: expected .*, got "):
+        function(temperature)
+
+
+def test_lists_count_as_numpy_arrays():
+    sample = gumbel_softmax([1, 2, 0], [0.5, 0.0, 1], [[0.5], [2]])
+    scores = np.array([1.5, 2.0, 1.0])
+    assert sample.dtype == np.float64
+    assert sample == pytest.approx(special.softmax(scores / [[0.5], [2]], axis=-1))
+    assert softmax([[0, 1]], 2) == pytest.approx(special.softmax([[0, 0.5]]))
+
+
+@pytest.mark.parametrize("t", [np.inf, 1e308, 1e300])
+def test_differences_that_overflow(t):
+    for logits in ([1e308, -1e308], [-1e308, 1e308], [1.7e308, -1.7e308], [1e308, -np.inf]):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            got = softmax(np.array(logits), t)
+        exact = special.softmax(np.divide(logits, t)) if t < np.inf else np.isfinite(logits) / 2
+        assert got == pytest.approx(exact / exact.sum())
+
+
+def test_half_precision_is_summed_in_float32():
+    for dtype in (np.float16, jnp.bfloat16):
+        even = softmax((np if dtype is np.float16 else jnp).zeros(70_000, dtype))
+        assert even.dtype == dtype
+        assert np.asarray(even, float) == pytest.approx(np.full(70_000, 1 / 70_000), rel=4e-3)
+    # Sums of logits and noise past the largest half, 65504, and a temperature below the least.
+    logits, noise = np.array([65504, 65500], np.float16), np.array([100, 0], np.float16)
+    assert gumbel_softmax(logits, noise, 100.0) == pytest.approx(
+        special.softmax([1.0, 0.0]), rel=2e-3
+    )
+    assert gumbel_max(logits - np.float16(32), np.float16([0, 100])) == 1
+    near = softmax(np.array([1e-7, 0.0], np.float16), 1e-8)
+    assert near.astype(float) == pytest.approx(
+        special.softmax([float(np.float16(1e-7)) / 1e-8, 0.0]), abs=1e-3
+    )
+
+
 def test_shapes_that_do_not_broadcast_are_named():
     with pytest.raises(ValueError, match=r"^expected shapes that broadcast, got .*temperature"):
         gumbel_softmax(GOOD, np.zeros((2, 3)), np.ones((5, 1)))
@@ -131,6 +188,54 @@ def test_moments_of_two_classes_by_quadrature(gap, temperature):
     assert mean == pytest.approx([first, 1 - first], abs=1e-8)
     variance = logistic_moment(gap, temperature, 2) - first**2
     assert relaxed_variance([gap, 0.0], temperature) == pytest.approx([variance] * 2, abs=1e-8)
+
+
+@pytest.mark.parametrize("temperature", [1e-3, 0.02, 1e3, 1e6])
+def test_moments_at_far_temperatures(temperature):
+    # At low temperatures E b is sigmoid(gap) + O(t^2); at high ones b - 1/2 is the gap plus a
+    # logistic variable, over 4t, whose variance is pi^2 / 3.
+    mean, variance = (
+        relaxed_mean([0.7, 0.0], temperature),
+        relaxed_variance([0.7, 0.0], temperature),
+    )
+    if temperature < 1:
+        p = special.expit(0.7)
+        second = p * (1 - p) * (1 - 2 * p) * np.pi**2 / 6 * temperature**2
+        assert mean == pytest.approx([p + second, 1 - p - second], abs=2 * temperature**4 + 1e-8)
+        first = p * (1 - p) * (1 - temperature)
+        assert variance == pytest.approx([first] * 2, abs=2 * temperature**2 + 1e-8)
+    else:
+        assert mean == pytest.approx(
+            [0.5 + 0.7 / (4 * temperature), 0.5 - 0.7 / (4 * temperature)], abs=1e-8
+        )
+        assert variance == pytest.approx([np.pi**2 / 48 / temperature**2] * 2, rel=1e-2, abs=1e-8)
+
+
+def test_moments_of_a_thousand_classes_by_simulation_and_symmetry():
+    logits = np.random.default_rng(0).normal(size=1000)
+    tracemalloc.start()
+    mean, variance = relaxed_mean(logits, 0.5), relaxed_variance(logits, 0.5)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 150e6
+    assert mean.sum() == pytest.approx(1, abs=1e-8)
+    sample = gumbel_softmax(logits, standard_gumbel((20_000, 1000), rng=1), 0.5)
+    assert np.all(np.abs(sample.mean(axis=0) - mean) < 6 * np.sqrt(variance / 20_000))
+    assert sample.var(axis=0).sum() == pytest.approx(variance.sum(), rel=0.01)
+    assert relaxed_mean(np.zeros(300), 2.0) == pytest.approx([1 / 300] * 300, abs=1e-10)
+
+
+@given(st.floats(0, 50), st.floats(-40, 40))
+def test_no_variance_is_negative(temperature, gap):
+    assert relaxed_variance([gap, 0.0], temperature).min() >= 0
+    assert relaxed_variance([gap], temperature).min() >= 0
+
+
+def test_moments_of_an_empty_batch():
+    for function in (relaxed_mean, relaxed_variance):
+        for temperature in (0.0, 0.5, np.inf):
+            assert function(np.zeros((0, 3)), temperature).shape == (0, 3)
+            assert function(np.zeros((2, 0, 3)), temperature).shape == (2, 0, 3)
 
 
 @pytest.mark.parametrize("temperature", [0.1, 0.5, 1.0, 3.0])
@@ -173,6 +278,28 @@ def test_density_is_finite_where_entries_underflow():
         sample = gumbel_softmax(logits, standard_gumbel((2000, 6), rng=0, dtype=dtype), 0.05)
         assert np.all(np.isfinite(concrete_logpdf(sample, logits, 0.05)))
     assert (sample == 0).any()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("temperature", [0.2, 1.0, 5.0])
+def test_density_takes_the_librarys_own_samples_in_every_type(dtype, temperature):
+    logits = np.linspace(-1, 1, 40)
+    sample = gumbel_softmax(
+        logits.astype(dtype), standard_gumbel((500, 40), rng=0).astype(dtype), temperature
+    )
+    assert np.isfinite(concrete_logpdf(sample, logits, temperature)).all()
+    off = np.array([0.5, 0.5 + 1.2 * np.sqrt(np.finfo(dtype).eps)], dtype)
+    with pytest.raises(ValueError, match="^sample: expected entries"):
+        concrete_logpdf(off, [0.0, 0.0], 1.0)
+    near = np.array([0.5, 0.5 + 0.8 * np.sqrt(np.finfo(dtype).eps)], dtype)
+    assert np.isfinite(concrete_logpdf(near, [0.0, 0.0], 1.0))
+
+
+def test_density_of_a_zero_is_that_of_the_least_number_of_its_type():
+    for dtype in (np.float16, np.float32, np.float64):
+        least = np.finfo(dtype).smallest_subnormal
+        zero, tiny = (concrete_logpdf(np.array([b, 1], dtype), [0.0, 0.0], 0.5) for b in (0, least))
+        assert zero == tiny
 
 
 def test_density_refuses_what_is_no_point_of_the_simplex():
