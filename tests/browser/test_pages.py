@@ -59,6 +59,26 @@ AUDIT = """async ([theme, tags]) => {
   return found.flatMap(rule => rule.nodes.slice(0, 3).map(
     node => `${theme}: ${rule.id}: ${rule.help}: ${node.html.slice(0, 120)}`));
 }"""
+# A third of a page's elements are boxes of glyphs in formulas. A glyph is a pseudo-element, so no
+# rule finds text in it, and the boxes are hidden from assistive technology, which has the MathML
+# beside them. While axe looks, each formula is one empty box of its size; one with text or a colour
+# of its own, or with something to focus, keeps all it has.
+EMPTY = """() => {
+  const inner = "[href], [tabindex], [role], [style*=color]";
+  window.glyphs = [...document.querySelectorAll("mjx-math[aria-hidden=true]")].filter(
+    box => !box.textContent.trim() && !box.querySelector(inner)
+  ).map(box => [box, box.style.cssText, [...box.childNodes], box.getBoundingClientRect()]);
+  for (const [box, style, , {width, height}] of glyphs) {
+    box.replaceChildren();
+    box.style.cssText = `${style}; display: inline-block; width: ${width}px; height: ${height}px`;
+  }
+}"""
+FILL = """() => {
+  for (const [box, style, children] of glyphs) {
+    box.style.cssText = style;
+    box.replaceChildren(...children);
+  }
+}"""
 SIDEWAYS = f"""async () => {{
   await {FRAMES};
   for (const box of document.querySelectorAll(".interactive[data-live]")) await box.view.runAsync();
@@ -159,13 +179,16 @@ def complaints(visit):
     if formulas.count() != typeset.count():
         found.append(f"formulas: {typeset.count()} of {formulas.count()} typeset")
 
-    page.evaluate(Axe().axe_script)
-    for theme in ("light", "dark"):
-        found += page.evaluate(AUDIT, [theme, RULES])
     shift = page.evaluate(f"{FRAMES}.then(() => vitals.shift)")
     visit.figures = f"{size:.0f} kB, largest paint {paint:.0f} ms, layout shift {shift:.3f}"
     if shift >= 0.1:
         found.append(f"shifts: {shift:.3f}")
+
+    page.evaluate(Axe().axe_script)
+    page.evaluate(EMPTY)
+    for theme in ("light", "dark"):
+        found += page.evaluate(AUDIT, [theme, RULES])
+    page.evaluate(FILL)
     for width in (640, 390, 320):  # 640 is a window of 1280 at 200%
         page.set_viewport_size({"width": width, "height": 900})
         if page.evaluate(SIDEWAYS):
@@ -188,70 +211,70 @@ def test_page_made_by_sphinx(name, visit):
     assert not [complaint for complaint in found if not complaint.startswith("headings")]
 
 
-SOUND = """<!doctype html><html lang="en"><head><title>Scratch</title><style>
-html[data-theme=dark] { color: white; background: black; } p { line-height: 2; }
-%s</style></head><body><main><article><h1>One</h1>%s</article></main></body></html>"""
+SCRATCH = """<!doctype html><html lang="en"><head><title>Scratch</title><style>
+html[data-theme=dark] {{ color: white; background: black; }} p {{ line-height: 2; }}
+{style}</style></head><body><main><article><h1>One</h1><p>Text</p>{body}</article></main></body>
+</html>"""
 HEAVY = "//" + random.Random(0).randbytes(200_000).hex()
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
-# Name of a fault, the complaint it must raise, the fault's style and its place in the page.
+# What raises each complaint: a style and a place in the page. All go into one page.
 FAULTS = {
-    "skipped heading": ("headings: [1, 3]", "", "<h3>Three</h3>"),
-    "second title": ("headings: [1, 1]", "", "<h1>Two</h1>"),
-    "raw formula": ("formulas: 0 of 1", "", "<p class=math>x</p>"),
-    "image without words": ("light: image-alt", "", f"<img src={PIXEL}>"),
-    "pale": ("light: color-contrast", "p { color: #ccc; }", "<p>Pale</p>"),
-    "pale when dark": (
-        "dark: color-contrast",
-        "[data-theme=dark] p { color: #333; }",
-        "<p>Pale</p>",
-    ),
-    "link told by colour when dark": (
-        "dark: link-in-text-block",
+    "headings: [1, 3]": ("", "<h3>Three</h3>"),
+    "formulas: 0 of 1": ("", "<p class=math>x</p>"),
+    "light: image-alt": ("", f"<img src={PIXEL}>"),
+    "light: color-contrast": ("#pale { color: #ccc; }", "<p id=pale>Pale</p>"),
+    "dark: color-contrast": ("[data-theme=dark] #dim { color: #333; }", "<p id=dim>Dim</p>"),
+    "dark: link-in-text-block": (
         "[data-theme=dark] a { color: #ccc; text-decoration: none; }",
         "<p>A sentence with <a href=#>a link</a> and more words after it.</p>",
     ),
-    "image without words when dark": (
-        "dark: image-alt",
-        "img { display: none; } [data-theme=dark] img { display: block; }",
-        f"<img src={PIXEL}>",
+    "dark: svg-img-alt": (
+        "svg { display: none; } [data-theme=dark] svg { display: block; }",
+        "<svg role=img><path d=M0,0L9,9 /></svg>",
     ),
-    "small buttons when dark": (
-        "dark: target-size",
+    "dark: target-size": (
         "button { width: 60px; height: 60px; margin: 30px; } "
         "[data-theme=dark] button { width: 5px; height: 5px; margin: 0; border: 0; padding: 0; }",
         "<button aria-label=a></button><button aria-label=b></button>",
     ),
-    "wide at 640": ("sideways: at 640", "p { width: 700px; }", "<p>Wide</p>"),
-    "wide at 390": ("sideways: at 390", "p { width: 500px; }", "<p>Wide</p>"),
-    "wide at 320": ("sideways: at 320", "p { width: 350px; }", "<p>Wide</p>"),
-    "shift": (
-        "shifts: ",
-        "div { height: 500px; }",
-        f"<p>Text</p><script>addEventListener('load', async () => {{ await {FRAMES}; "
-        "document.querySelector('h1').before(document.createElement('div')) })</script>",
+    "sideways: at 640": ("#wide { width: 700px; }", "<p id=wide>Wide</p>"),
+    "sideways: at 390": ("", ""),
+    "sideways: at 320": ("", ""),
+    "shifts: ": (
+        "#late { height: 500px; }",
+        f"<script>addEventListener('load', async () => {{ await {FRAMES}; "
+        "document.querySelector('h1').insertAdjacentHTML('beforebegin', '<div id=late></div>') })"
+        "</script>",
     ),
-    "weight": ("heavy: 2", "", "<script src=/heavy.js></script>"),
-    "another host": ("asks another host: http", "", "<img alt=a src=http://elsewhere.invalid/a>"),
-    "missing file": ("404: http", "", "<img alt=a src=/missing.png>"),
-    "broken connection": ("failed: http", "", "<img alt=a src=/broken.png>"),
-    "exception": ("thrown", "", "<script>throw Error('thrown')</script>"),
-    "logged error": ("logged", "", "<script>console.error('logged')</script>"),
+    "heavy: 2": ("", "<script src=/heavy.js></script>"),
+    "asks another host: http": ("", "<img alt=a src=http://elsewhere.invalid/a>"),
+    "404: http": ("", "<img alt=a src=/missing.png>"),
+    "failed: http": ("", "<img alt=a src=/broken.png>"),
+    "thrown": ("", "<script>throw Error('thrown')</script>"),
+    "logged": ("", "<script>console.error('logged')</script>"),
 }
 
 
-def test_a_sound_page_raises_no_complaint(visit):
-    assert not complaints(visit("scratch", SOUND % ("", "<p>Text</p>")))
-
-
-@pytest.mark.parametrize("fault", FAULTS)
-def test_each_fault_raises_its_complaint(fault, visit):
-    words, style, body = FAULTS[fault]
-    page = visit("scratch", SOUND % (style, body))
+@pytest.mark.parametrize(
+    ("faults", "expected"),
+    [
+        ([], []),
+        ([("", "<h1>Two</h1>")], ["headings: [1, 1]"]),
+        ([("p { width: 500px; }", "")], ["sideways: at 390", "sideways: at 320"]),
+        (FAULTS.values(), FAULTS),
+    ],
+    ids=["none", "two titles", "wide", "one of each kind"],
+)
+def test_each_fault_raises_its_complaint(faults, expected, visit):
+    styles, places = ["".join(parts) for parts in zip(*faults, strict=True)] or ["", ""]
+    page = visit("scratch", SCRATCH.format(style=styles, body=places))
     found = complaints(page)
     page.problems.clear()
-    assert any(complaint.startswith(words) for complaint in found), found
-    if words.startswith("dark"):
-        assert all(complaint.startswith("dark") for complaint in found), found
+    assert not [words for words in expected if not any(c.startswith(words) for c in found)], found
+    if len(expected) < 3:
+        assert len(found) == len(expected), found
+    for rule in ("link-in-text-block", "svg-img-alt", "target-size"):
+        assert not any(complaint.startswith(f"light: {rule}") for complaint in found), found
 
 
 def test_each_solution_opens_by_a_button_of_its_own_name(visit):
