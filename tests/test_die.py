@@ -161,6 +161,24 @@ def test_minimiser_is_that_of_a_slow_search(temperature):
     assert np.allclose(die.expected_loss_minimiser(probs, temperature), exact, atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("probs", "temperature"),
+    [([0.6, 0.0, 0.4], 0.4), ([0.4, 0.35, 0.25], 5.0), ([0.5, 0.3, 0.2], 0.05)],
+)
+def test_no_other_place_has_a_lower_loss(probs, temperature):
+    def loss(logits):
+        return sum(die.expected_loss(probs, logits, temperature, 20)[1:])
+
+    q = np.log(np.maximum(die.expected_loss_minimiser(probs, temperature), 1e-300))
+    assert special.logsumexp(q) == pytest.approx(0, abs=1e-9)
+    # Neighbours, corners (where all mass lies on one face), and anywhere.
+    rng = np.random.default_rng(0)
+    faces = np.eye(len(probs))
+    others = [*(q + 0.05 * faces), *(q - 0.05 * faces), *(30 * faces)]
+    others += [*rng.normal(scale=3, size=(30, len(probs)))]
+    assert loss(q) < min(map(loss, others)) + 1e-7
+
+
 def test_minimiser_in_the_limits():
     assert die.expected_loss_minimiser(PROBS, 0.02)[-1] > 0.99
     assert die.expected_loss_minimiser([1.0], 1.0).tolist() == [1.0]
