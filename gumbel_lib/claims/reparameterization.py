@@ -289,7 +289,9 @@ def pathwise_argmax(
     wrong={"noise": NORMAL},
 )
 def mean_derivative(
-    noise: Any = stats.gumbel_r, slope: Callable[[Floats], Floats] = lambda p: p * (1 - p)
+    noise: Any = stats.gumbel_r,
+    slope: Callable[[Floats], Floats] = lambda p: p * (1 - p),
+    location: Callable[[Floats], Any] = special.logsumexp,
 ) -> float:
     exact = slope(special.softmax(LOGITS))
     moved = np.column_stack([np.tile(np.linspace(-4.0, 4.0, 9), (LOGITS.size, 1)), LOGITS])
@@ -304,7 +306,7 @@ def mean_derivative(
         return np.array(best)[:, None] * noise.pdf(x - moved)
 
     jumps = _integral(meet, -20, 50)
-    rivals = np.array([special.logsumexp(LOGITS[others]) for others in OTHERS])
+    rivals = np.array([location(LOGITS[others]) for others in OTHERS])
     of_mean = np.diag(_slope(lambda h: trick.argmax_probabilities(LOGITS + h * AXES, noise)))
     gaps = (
         jumps - stats.logistic.pdf(moved, rivals[:, None]),

@@ -51,6 +51,8 @@ HALVED = Case(lambda t, g: (t + g) ** 2, lambda t, g: t + g, 0.4, stats.norm, (-
         ("mean-derivative", {"slope": np.zeros_like}),
         ("mean-derivative", {"slope": lambda p: p**2}),
         ("mean-derivative", {"noise": stats.logistic}),
+        ("mean-derivative", {"location": np.max}),
+        ("mean-derivative", {"location": lambda rivals: special.logsumexp(rivals) + 0.001}),
         ("finite-step", {"rise": lambda up, down: 0.0}),
         ("finite-step", {"rise": lambda up, down: (up - down) / 2}),
         ("finite-step", {"rise": lambda up, down: up * (1 - down)}),
