@@ -260,8 +260,7 @@ class GumbelReservoir:
             block = values[place : place + length].astype(np.float64)
             used = self._take(block, self.seen + place)
             place += used
-            length = 2 * used if used < block.size else 2 * length
-            length = min(max(length, _SHORTEST), max(_LONGEST, self.k))
+            length = min(max(2 * used, _SHORTEST), max(_LONGEST, self.k))
 
     def _take(self, block: NDArray[np.float64], start: int) -> int:
         """Feed some of the first classes of a block; how many."""
