@@ -61,12 +61,20 @@ def silent(seed, row, start, size):
     return np.zeros(size)
 
 
-def from_the_start(seed, row, start, size):
-    return keyed_gumbel(seed, row, 0, size)
-
-
 def without_seed(seed, row, start, size):
     return keyed_gumbel(0, row, start, size)
+
+
+def rows_in_pairs(seed, row, start, size):
+    return keyed_gumbel(seed, row // 2, start, size)
+
+
+def seed_plus_row(seed, row, start, size):
+    return keyed_gumbel(seed + row, 0, start, size)
+
+
+def class_plus_row(seed, row, start, size):
+    return keyed_gumbel(seed, 0, start + row, size)
 
 
 def in_pairs(seed, row, start, size):
@@ -118,6 +126,9 @@ def largest_logits(logits, k, *, seed, keyed):
         ("keyed-law", {"noise": silent}),
         ("keyed-law", {"noise": without_seed}),
         ("keyed-law", {"noise": in_pairs}),
+        ("keyed-law", {"noise": rows_in_pairs}),
+        ("keyed-law", {"noise": seed_plus_row}),
+        ("keyed-law", {"noise": class_plus_row}),
         ("distributed-law", {"draw": noiseless}),
         ("distributed-law", {"draw": one_noise_for_all_rows}),
         ("keyed-noise", {"draw": largest_logits}),
