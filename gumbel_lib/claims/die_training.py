@@ -226,7 +226,7 @@ def _rising_power(too_small: float = 1.9) -> str:
     return (
         f"ratio of means of {RUNS} runs, standard error {error:.2g}; the bound is {z:.1f} of them "
         f"above the ratio in 1,000 other runs, false alarm {stats.norm.sf(z):.0e}; a loss that "
-        f"rises only {too_small:g} times is caught with probability {caught:.4f}"
+        f"rises only {too_small:g} times is caught with probability above {min(caught, 0.9999):g}"
     )
 
 
