@@ -121,3 +121,15 @@ def test_the_mean_lies_between_a_half_and_the_probability():
     for r in (1.01, 2.0, 50.0):
         for t in (0.02, 0.3, 1.0, 4.0):
             assert 0.5 < relaxed_mean([np.log(r), 0.0], t)[0] < r / (1 + r)
+
+
+def test_the_order_that_pytorch_writes_is_exact():
+    """1 - soft + soft is 1 for every double in [0, 1]; 1 + soft - soft need not be."""
+    rng = np.random.default_rng(4)
+    soft = np.concatenate(
+        [rng.random(100_000), rng.random(10_000) * 2.0 ** -rng.integers(0, 80, 10_000)]
+    )
+    soft = np.append(soft, [0.0, 1.0, 2.0**-54, 2.0**-53, 1 - 2.0**-53, 0.5 + 2.0**-53])
+    assert np.all(1 - soft + soft == 1)
+    assert np.all(0 - soft + soft == 0)
+    assert 1 + (0.5 + 2.0**-53) - (0.5 + 2.0**-53) != 1

@@ -255,6 +255,6 @@ def schedules(runs: Mapping[str, Training]) -> None:
     show(
         figure,
         f"Squared error of the learned probabilities during training, mean of "
-        f"{run.sse.shape[1]} replicates, under {len(runs)} temperature schedules. At the last "
-        f"step: {'; '.join(ends)}.",
+        f"{run.sse.shape[1]} replicates, under {len(runs)} temperature schedules. Before the "
+        f"last step: {'; '.join(ends)}.",
     )
