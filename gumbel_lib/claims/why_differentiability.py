@@ -57,8 +57,9 @@ def probes(extra: int = 0) -> float:
 
 @claim(
     "forward-differences",
-    "From the d + 1 values at x and x + h e_i comes the gradient with an error of h/2 times the "
-    "largest second derivative (d = 2, 8, 32; h = 10^-6, 10^-9, 10^-12): relative gap.",
+    "From the d + 1 values of a quartic at x and x + h e_i comes its gradient, with an error of "
+    "h/2 times the largest second derivative (d = 2, 8, 32; h = 10^-6, 10^-9, 10^-12): relative "
+    "gap.",
     method="exact arithmetic",
     bound=1e-3,
     control="x + h e_0 probed for every variable",
@@ -388,8 +389,9 @@ def score_function(
 
 @claim(
     "baseline",
-    "Whatever number is taken from three losses, loss times score keeps its mean; its variance is "
-    "least where that number is the mean of the losses, weighted by p |score|^2.",
+    "Whatever number is taken from three losses (p = 1/2, 1/3, 1/6), loss times score keeps its "
+    "mean; its variance is least where that number is the mean of the losses, weighted by "
+    "p |score|^2.",
     method="symbolic",
     bound=1e-9,
     control="weighted by p alone: the expected loss",
