@@ -1,7 +1,7 @@
 # `make book` makes the environment and the site; `make test` runs every check.
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST := $(BIN)/pytest -n 2 --dist loadscope --durations 10
+PYTEST := $(BIN)/pytest -n 2 --durations 10
 .DEFAULT_GOAL := help
 .PHONY: book test portable chapter notebooks claims mutants lab serve lint bench lock clean help
 

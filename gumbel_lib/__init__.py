@@ -1,7 +1,7 @@
 """The library under *The Gumbel-Max Trick, Executable*.
 
-Every function takes parameters (logits, temperature) on one side and noise on the other and is a
-pure function of the two. Randomness enters only where a caller hands in an `rng`.
+Parameters (logits, temperature) stand on one side and noise on the other: what takes noise is a
+pure function of the two. Randomness enters only where a caller hands in an `rng` or a seed.
 """
 
 from .noise import standard_gumbel

@@ -199,6 +199,13 @@ def _address(app: Sphinx, config: Any) -> None:
     config.notfound_urls_prefix = urlsplit(url).path or "/"
 
 
+def _skip_fields(
+    app: Sphinx, what: str, name: str, member: Any, skip: bool, options: Any
+) -> bool | None:
+    """Leave out the fields of named tuples, which their class's docstring describes."""
+    return True if str(member.__doc__).startswith("Alias for field number") else None
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.connect("config-inited", _address)
@@ -209,6 +216,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", _write_static)
     app.connect("env-updated", _write_mathematics)
     app.connect("html-page-context", _tidy)
+    app.connect("autodoc-skip-member", _skip_fields)
     inline, block = mathematics.visit_inline, mathematics.visit_block
     app.add_html_math_renderer("built", (inline, None), (block, None))
     app.add_css_file("math.css")
