@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[1]
 # The tests of a module stand in the file of its name, or in these.
 TESTS = {
     "_checks": ["arrays", "trick", "noise", "relaxation", "die", "sampling", "subsets"],
+    "sampling/_rows": ["sampling", "subsets"],
     "sampling/categorical": ["sampling"],
 }
 SWAPS: dict[type, list[type]] = {
