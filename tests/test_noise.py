@@ -78,6 +78,22 @@ def test_keyed_noise_is_gumbel_and_a_function_of_its_place():
 
 
 @pytest.mark.parametrize(
+    ("word", "level"), [(0, 2.0**-65), (2**63, 0.5), (2**64 - 1, 1 - 2.0**-53)]
+)
+def test_keyed_noise_of_the_least_and_the_largest_word(word, level, monkeypatch):
+    class Words:
+        def __init__(self, **_):
+            pass
+
+        def random_raw(self, size):
+            return np.full(size, word, np.uint64)
+
+    monkeypatch.setattr(np.random, "Philox", Words)
+    noise = keyed_gumbel(0, 0, 5, 2)
+    assert noise == pytest.approx([-np.log(-np.log1p(-level))] * 2, rel=1e-15)
+
+
+@pytest.mark.parametrize(
     ("named", "place"),
     [
         ("seed", (-1, 0, 0, 1)),

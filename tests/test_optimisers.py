@@ -106,7 +106,7 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match="^num_initial: expected at least 1, got 0"):
         bayesian_optimisation(np.sin, (0, 1), num_initial=0, rng=0)
     with pytest.raises(ValueError, match="^sd: expected numbers >= 0"):
-        expected_improvement(0.0, [-1.0], 0.0)
+        expected_improvement(0.0, [-1.0, 1.0], 0.0)
     with pytest.raises(ValueError, match="^expected shapes that broadcast"):
         expected_improvement(np.zeros(2), np.ones(3), 0.0)
     with pytest.raises(ValueError, match="^num_evaluations: expected at least 4, got 2"):
