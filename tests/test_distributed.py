@@ -1,6 +1,7 @@
 """Shards: the same draw for any chunking, on threads and on worker processes."""
 
 import dask.array as da
+import dask.bag
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
@@ -109,6 +110,7 @@ def test_progress_is_shown(capsys):
     [
         ("logits", np.zeros(3), {}),
         ("logits", [0.0], {}),
+        ("logits", dask.bag.from_sequence([0.0]), {}),
         ("logits", da.zeros(()), {}),
         ("logits", da.zeros((2, 0)), {}),
         ("logits", da.zeros(3, dtype=complex), {}),

@@ -310,6 +310,15 @@ def test_many_entries_cost_little():
     assert time.process_time() - begun < 10
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("noise", [None, np.zeros(200)])
+def test_logits_at_the_ends_of_the_floats_are_drawn_without_a_warning(noise):
+    logits = np.tile([-1.7e308, -np.inf, 0.0, 1.7e308, -1.7e308], 40)
+    one = fed(np.split(logits, [50, 120]), 40, 0, noise)
+    assert (logits[one.draw()] == 1.7e308).all()
+
+
+@pytest.mark.filterwarnings("error")
 def test_bad_input_is_named():
     whole = GumbelReservoir(2, rng=0)
     whole.feed([0.0, -np.inf])
@@ -322,11 +331,15 @@ def test_bad_input_is_named():
         ("logits", lambda: whole.feed([[0.0]])),
         ("logits", lambda: whole.feed(0.0)),
         ("logits", lambda: whole.feed("logits")),
+        ("logits", lambda: whole.feed(np.array([0, "1e400"], np.longdouble))),
         ("logits", lambda: whole.feed([[0.0], [0.0, 1.0]])),
         ("logits", lambda: whole.feed(np.ma.array([0.0, 1.0], mask=[True, False]))),
         ("noise", lambda: whole.feed([0.0], np.ma.array([0.0], mask=[True]))),
         ("noise", lambda: whole.feed([0.0], [np.inf])),
         ("noise", lambda: whole.feed([0.0], [1.0, 2.0])),
+        ("noise", lambda: whole.feed([1.7e308], [1.7e308])),
+        ("noise", lambda: whole.feed([-1.7e308], [-1.7e308])),
+        ("noise", lambda: whole.feed([-np.inf], [np.nan])),
         ("noise", lambda: whole.feed([0.0], "noise")),
         ("other", lambda: whole.merge(GumbelReservoir(3, rng=0))),
         ("other", lambda: whole.merge({})),

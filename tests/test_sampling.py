@@ -213,6 +213,7 @@ def test_shapes_follow_numpy():
     assert sample_categorical(np.zeros((1, 5, 7)), size=(2, 3, 5), rng=0).shape == (2, 3, 5)
     assert sample_categorical(np.zeros(7), rng=0).shape == ()
     assert sample_categorical(np.zeros((0, 7)), rng=0).shape == (0,)
+    assert sample_categorical(np.zeros((1,) * 40 + (7,)), rng=0).shape == (1,) * 40
     # Each place of a broadcast batch draws from its own row.
     logits = np.where(np.eye(5, 80, dtype=bool), 0.0, -np.inf)[None]
     assert (sample_categorical(logits, size=(2, 3, 5), rng=0) == np.arange(5)).all()
@@ -319,12 +320,15 @@ BAD = {
     "an absurd size": ({"logits": THREE, "size": 2**40}, "size"),
     "a more absurd size": ({"logits": THREE, "size": 2**70}, "size"),
     "an absurd shape": ({"logits": np.zeros((4, 200)), "size": (2**30, 2**30, 4)}, "size"),
+    "more axes than NumPy broadcasts": ({"logits": THREE, "size": (1,) * 40}, "size"),
     "axis": ({"logits": THREE, "axis": 1}, "axis"),
     "axis from the end": ({"logits": THREE, "axis": -2}, "axis"),
     "axis of another type": ({"logits": THREE, "axis": 0.0}, "axis"),
     "no workers": ({"logits": THREE, "workers": 0}, "workers"),
     "negative workers": ({"logits": THREE, "workers": -2}, "workers"),
     "fractional workers": ({"logits": THREE, "workers": 1.5}, "workers"),
+    "workers in an array": ({"logits": THREE, "workers": np.array([1, 2])}, "workers"),
+    "a float for all workers": ({"logits": THREE, "workers": -1.0}, "workers"),
     "a bool for workers": ({"logits": THREE, "workers": True}, "workers"),
     "rng": ({"logits": THREE, "rng": "seed"}, "rng"),
 }

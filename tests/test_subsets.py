@@ -154,6 +154,13 @@ def test_masked_classes_stay_out_and_far_apart_logits_keep_their_digits():
     assert log_prob == 0
 
 
+@pytest.mark.filterwarnings("error")
+def test_logits_that_no_float64_holds_are_refused():
+    logits = np.array([0, "1e400"], np.longdouble)
+    with pytest.raises(ValueError, match=r"^logits: expected finite .*, got \+inf"):
+        sample_without_replacement(logits, 1, rng=0)
+
+
 @pytest.mark.parametrize("k", [0, 3, 5, 1.5, True])
 def test_bad_k_is_named(k):
     logits = np.array([[0.0, 1.0, -np.inf], [0.0, 1.0, 2.0]])
@@ -179,11 +186,13 @@ BAD = {
     "size": ({"logits": np.zeros((4, 3)), "size": 5}, "size"),
     "a fractional size": ({"logits": THREE, "size": 1.5}, "size"),
     "an absurd size": ({"logits": THREE, "size": 2**40}, "size"),
+    "more axes than NumPy broadcasts": ({"logits": THREE, "size": (1,) * 40}, "size"),
     "axis": ({"logits": THREE, "axis": 1}, "axis"),
     "rng": ({"logits": THREE, "rng": "seed"}, "rng"),
 }
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_named(case):
     arguments, named = BAD[case]

@@ -22,7 +22,8 @@ Indices = NDArray[np.int64]
 _SMALL = 128  # classes up to which a sum over all of them is as fast as anything cleverer
 _CACHED = 1 << 17  # classes up to which a guide table, of some 50 bytes a class, stays in cache
 _STRETCH = 1 << 12  # neighbouring classes that are summed together
-_IN_FLIGHT = 1 << 18  # numbers of working memory that a task may hold
+_TRIES = 1 << 12  # tries that together cost little more than one
+_IN_FLIGHT = 1 << 18  # numbers in each array of working memory
 
 
 def sample_categorical(
@@ -33,11 +34,12 @@ def sample_categorical(
     axis: int = -1,
     workers: int = 1,
 ) -> Indices:
-    r"""Exact draws from softmax(logits) in about the time of reading the logits.
+    r"""Exact draws from softmax(logits), by a method that follows the shape.
 
-    The maximum of Gumbels is a Gumbel at the log-sum-exp, so a block of classes can race as one.
-    The block races at its *upper bound* :math:`B e^{m}`, with B classes and largest logit m; the
-    class drawn inside it is kept with the probability that makes up for the excess,
+    One draw from a wide row takes far fewer exponentials than the row has classes. The maximum of
+    Gumbels is a Gumbel at the log-sum-exp, so a block of classes can race as one. The block races
+    at its *upper bound* :math:`B e^{m}`, with B classes and largest logit m; the class drawn inside
+    it is kept with the probability that makes up for the excess,
 
     .. math:: P(\text{block } b) \propto e^{m_b}, \qquad
               P(i \mid b) = \tfrac{1}{B}, \qquad
@@ -81,16 +83,17 @@ def sample_categorical(
 
     - Up to 128 classes: the inverse of the cumulative distribution function, summed class by
       class over all rows at once.
-    - Wider rows: the race of blocks above, with about sqrt(2K) blocks. A draw that is still open
-      after K/16 tries a row, and after 4096, is finished by sums over stretches of classes: first
-      the stretch, by its sum, then a class inside it, by its cumulative sums. A draw does not
-      depend on how many tries it takes, so the law stays exact.
+    - Wider rows: the race of blocks above, with sqrt(2K) blocks rounded up to a power of two, and
+      with many tries of a draw at once where draws are few. Draws that are still open after K/16
+      tries a row, and at least 4096 in all, are finished by sums over stretches of classes: first
+      the stretch, by its sum, then a class inside it, by its cumulative sums. Which class is kept
+      does not depend on how many tries it takes, so the law stays exact.
     - Many draws of one row, at least 1000 and K/16: up to 131,072 classes SciPy's guide table, the
       indexed inverse CDF, which costs O(K) once and O(1) a draw and loses no digits on very uneven
-      rows, as the alias table does; beyond, the sums over stretches, whose memory does not grow
-      with K.
+      rows, as the alias table does; beyond, the sums over stretches, whose memory is one number
+      for 4096 classes.
 
-    Beside logits and result, a thread holds about 262,144 numbers, or what one row takes: a few
+    Beside logits and result, a thread holds up to some 20 MB, or what one row takes: a few
     numbers for each block and each draw, or the guide table's 50 bytes a class. Differences from
     the largest logit and their exponentials are float64 whatever the type of the logits. Rows that
     share no stride, such as those of a middle axis, are copied a few at a time; lists, bfloat16
@@ -120,15 +123,16 @@ def sample_categorical(
     batch, num_classes = values.shape[:-1], values.shape[-1]
     shape = as_shape(size, batch)
     generator = as_generator(rng)
-    threads = (os.cpu_count() or 1) if workers == -1 else check_count(workers, "workers")
+    threads = check_count(workers, "workers", least=-1)
+    threads = (os.cpu_count() or 1) if threads == -1 else check_count(threads, "workers")
     if 0 in shape:
         return np.empty(shape, np.int64)
 
     # An axis of the result is one of the batch, or one of repeated draws of the same rows.
     padded = (1,) * (len(shape) - len(batch)) + batch
-    pairs = zip(padded, shape, strict=True)
-    repeats = tuple(1 if kept == wanted else wanted for kept, wanted in pairs)
-    num_rows, repeated = math.prod(batch), math.prod(repeats)
+    of_batch = [i for i, length in enumerate(padded) if length == shape[i]]
+    of_repeats = [i for i, length in enumerate(padded) if length != shape[i]]
+    num_rows, repeated = math.prod(batch), math.prod(shape[i] for i in of_repeats)
 
     draw: Callable[[Floats, int, np.random.Generator], Indices]
     if repeated >= max(1000, num_classes // 16):
@@ -139,9 +143,11 @@ def sample_categorical(
     else:
         draw, numbers = _by_blocks, _num_blocks(num_classes) + repeated
     in_flight = max(1, _IN_FLIGHT // numbers)
-    rows_from = _views(values, batch)
-    if rows_from is None:  # the rows have no common stride and must be copied
-        in_flight = max(1, min(in_flight, 8 * _IN_FLIGHT // num_classes))
+    matrix: Floats | None
+    try:
+        matrix = values.reshape(num_rows, num_classes, copy=False)
+    except ValueError:  # the rows have no common stride and are copied, up to 16 MB at a time
+        matrix, in_flight = None, max(1, min(in_flight, 8 * _IN_FLIGHT // num_classes))
     drawn = room_for((num_rows, repeated), size)
     starts = range(0, num_rows, in_flight)
     root = int.from_bytes(generator.bytes(16), "little") if len(starts) > 1 else 0
@@ -151,25 +157,17 @@ def sample_categorical(
         if len(starts) > 1:  # a stream of its own, so that the draws do not depend on the threads
             stream = np.random.default_rng(np.random.SeedSequence(root, spawn_key=(number,)))
         start, stop = starts[number], min(starts[number] + in_flight, num_rows)
-        if rows_from is None:
-            some = values[np.unravel_index(np.arange(start, stop), batch)]
+        if matrix is None:
+            rows = values[np.unravel_index(np.arange(start, stop), batch)]
         else:
-            some = rows_from[start:stop]
+            rows = matrix[start:stop]
         with np.errstate(over="ignore"):  # a difference may be -inf, which is right
-            drawn[start:stop] = draw(some, repeated, stream)
+            drawn[start:stop] = draw(rows, repeated, stream)
 
     with ThreadPoolExecutor(threads) as pool:
         list((pool.map if threads > 1 else map)(task, range(len(starts))))
-    interleaved = np.arange(2 * len(shape)).reshape(2, -1).T.ravel()
-    return drawn.reshape(padded + repeats).transpose(interleaved).reshape(shape)
-
-
-def _views(values: Floats, batch: tuple[int, ...]) -> Floats | None:
-    """The logits as rows of one matrix, if that takes no copy."""
-    try:
-        return values.reshape(math.prod(batch), -1, copy=False)
-    except ValueError:
-        return None
+    axes = of_batch + of_repeats
+    return drawn.reshape([shape[i] for i in axes]).transpose(np.argsort(axes))
 
 
 def _by_inverse_cdf(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices:
@@ -213,10 +211,10 @@ def _by_blocks(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices
     index = np.empty(num_rows * repeated, np.int64)
     open_draws = np.arange(index.size)
     # K/16 tries take about as long as two passes of exponentials over a row.
-    budget = max(4096, rows.size // 16)
+    budget = max(_TRIES, rows.size // 16)
     while open_draws.size and budget > 0:
         some, later = np.split(open_draws, [_IN_FLIGHT])
-        tries = max(1, 4096 // some.size)
+        tries = max(1, _TRIES // some.size)
         budget -= some.size * tries
         row = (some // repeated).repeat(tries)
         reached = rng.random(row.size) * total.take(row)
@@ -242,7 +240,7 @@ def _by_blocks(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices
 
 
 def _by_stretches(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices:
-    """How many draws fall into each stretch of neighbours, those draws, and then their order."""
+    """The number of draws from each stretch of neighbours, then these draws, then their order."""
     index = np.empty((len(rows), repeated), np.int64)
     for row, drawn in zip(rows, index, strict=True):
         top = float(row.max())

@@ -71,7 +71,10 @@ def sample_distributed(
     >>> bool((sample_distributed(wide, 3, seed=0) == sample_distributed(narrow, 3, seed=0)).all())
     True
     """
-    if not hasattr(logits, "to_delayed"):
+    from dask.array import Array
+    from dask.delayed import delayed
+
+    if not isinstance(logits, Array):
         raise TypeError(f"logits: expected a Dask array, got {type(logits).__name__}")
     if logits.ndim not in (1, 2):
         raise ValueError(f"logits: expected shape (K,) or (N, K), got {logits.shape}")
@@ -80,8 +83,6 @@ def sample_distributed(
     k, seed = check_count(k, "k"), check_count(seed, "seed", least=0)
     if seed >= 2**64:
         raise ValueError(f"seed: expected an integer below 2**64, got {seed}")
-
-    from dask.delayed import delayed
 
     shard, merge = delayed(_shard), delayed(_merge)
     rows = logits if logits.ndim == 2 else logits[None]

@@ -56,7 +56,8 @@ class GumbelReservoir:
     -----
     From k = 32 on, up to k/16 entries are drawn against one threshold and merged at once; those
     that the risen threshold would have kept out fall out again. The law is the same, and an entry
-    costs O(1) on average, however large k is.
+    costs O(1) on average, however large k is, if the stream is fed in chunks of k classes or more;
+    a merge, and a shorter chunk from which a class enters, costs O(k).
 
     References
     ----------
@@ -96,12 +97,12 @@ class GumbelReservoir:
         Raises
         ------
         TypeError, ValueError
-            If a logit is NaN or +inf, the noise is not finite, or a shape is not (n,).
+            If a logit is NaN or +inf, the noise or a sum is not finite, or a shape is not (n,).
         """
         values = as_floats(logits, "logits")
         if values.ndim != 1:
             raise ValueError(f"logits: expected shape (n,), got {values.shape}")
-        if not values.max(initial=-np.inf) < np.inf:
+        if not float(values.max(initial=-np.inf)) < np.inf:
             raise ValueError("logits: expected finite numbers or -inf, got NaN or +inf")
         if noise is None:
             self._feed_by_jumps(values)
@@ -109,7 +110,12 @@ class GumbelReservoir:
             given = as_floats(noise, "noise")
             if given.shape != values.shape or not np.isfinite(given).all():
                 raise ValueError(f"noise: expected {values.size} finite numbers, got {noise!r}")
-            keys = np.add(values, given, dtype=np.float64)
+            with np.errstate(over="ignore"):
+                keys = np.add(values, given, dtype=np.float64)
+            if not np.isfinite(keys[values > -np.inf]).all():
+                raise ValueError(
+                    "noise: expected sums with the logits that fit a float, got an overflow"
+                )
             entered = np.flatnonzero(keys > self._threshold)
             self._keep(keys[entered], self.seen + entered)
             self._jump = None
@@ -189,8 +195,9 @@ class GumbelReservoir:
         Raises
         ------
         TypeError, ValueError
-            If `state` is not such that feeding and merging can have led to it, or `rng` is no
-            seed or generator. The error names the entry.
+            If `state` lacks an entry or has another one, an entry is of the wrong kind or out of
+            range, two do not fit each other, or `rng` is no seed or generator. The error names
+            the entry. A forged state that stays within these bounds cannot be told from a real one.
         """
         reservoir = cls(rng=rng)
         if not isinstance(state, Mapping):
@@ -254,6 +261,7 @@ class GumbelReservoir:
         largest = np.argsort(-keys, kind="stable")[: self.k]
         self._keys, self._indices = keys[largest], indices[largest]
 
+    @np.errstate(over="ignore")  # a difference of logits may be infinite, a rate too
     def _feed_by_jumps(self, values: NDArray[np.floating[Any]]) -> None:
         place, length = 0, _SHORTEST
         while place < values.size:
@@ -271,8 +279,7 @@ class GumbelReservoir:
             return int(possible[-1]) + 1 if possible.size == room else block.size
         # A rate above e^4 enters but for a probability of 2e-24, and a larger one would cost the
         # sums the digits of the classes after it.
-        with np.errstate(over="ignore"):
-            passed = np.cumsum(np.exp(np.minimum(block - self._threshold, 4.0)))
+        passed = np.cumsum(np.exp(np.minimum(block - self._threshold, 4.0)))
         # Noise for each class takes one variate, a jump and a key two.
         if passed[-1] > block.size / 2 and self._expected(block) > block.size / 2:
             keys = block + self._noise(block.size)
@@ -316,8 +323,7 @@ class GumbelReservoir:
 
     def _enter(self, logits: NDArray[np.float64], indices: NDArray[np.int64]) -> None:
         """Draw the keys of these classes given that they exceed the threshold, and keep them."""
-        with np.errstate(over="ignore"):
-            share = -np.expm1(-np.exp(logits - self._threshold))
+        share = -np.expm1(-np.exp(logits - self._threshold))
         # Above 0, so that no arrival time is 0 and no key infinite.
         level = np.maximum(self._rng.random(logits.size), 2.0**-54)
         self.variates += logits.size

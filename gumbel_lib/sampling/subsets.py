@@ -157,18 +157,18 @@ def sample_without_replacement(
     in_flight = max(1, _IN_FLIGHT // num_classes)
     for start in range(0, num_draws, in_flight):
         stop = min(start + in_flight, num_draws)
-        some = spread[np.unravel_index(np.arange(start, stop), places)].astype(
-            np.float64, copy=False
-        )
-        tops = some.max(axis=1)
+        rows = spread[np.unravel_index(np.arange(start, stop), places)]
+        with np.errstate(over="ignore"):  # longdouble past float64 is refused as infinite
+            rows = rows.astype(np.float64, copy=False)
+        tops = rows.max(axis=1)
         check_tops(tops)
-        possible = some > -math.inf
+        possible = rows > -math.inf
         if (possible.sum(axis=1) < k).any():
             raise ValueError(f"k: expected at most the number of finite logits in a row, got {k}")
         with np.errstate(over="ignore"):  # a difference that overflows is still no mask
-            np.maximum(some - tops[:, None], np.finfo(np.float64).min, out=some, where=possible)
-        picked = _largest(some + standard_gumbel(some.shape, rng=generator), k)
-        indices[start:stop], log_probs[start:stop] = picked, _log_probs(some, picked)
+            np.maximum(rows - tops[:, None], np.finfo(np.float64).min, out=rows, where=possible)
+        picked = _largest(rows + standard_gumbel(rows.shape, rng=generator), k)
+        indices[start:stop], log_probs[start:stop] = picked, _log_probs(rows, picked)
     return indices.reshape(*shape, k), log_probs.reshape(shape)
 
 
