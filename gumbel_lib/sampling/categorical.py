@@ -36,10 +36,11 @@ def sample_categorical(
 ) -> Indices:
     r"""Exact draws from softmax(logits), by a method that follows the shape.
 
-    One draw from a wide row takes far fewer exponentials than the row has classes. The maximum of
-    Gumbels is a Gumbel at the log-sum-exp, so a block of classes can race as one. The block races
-    at its *upper bound* :math:`B e^{m}`, with B classes and largest logit m; the class drawn inside
-    it is kept with the probability that makes up for the excess,
+    One draw of each row, where rows are wide and there are many thousands of logits in all, usually
+    takes far fewer exponentials than there are logits. The maximum of Gumbels is a Gumbel at the
+    log-sum-exp, so a block of classes can race as one. The block races at its *upper bound*
+    :math:`B e^{m}`, with B classes and largest logit m; the class drawn inside it is kept with the
+    probability that makes up for the excess,
 
     .. math:: P(\text{block } b) \propto e^{m_b}, \qquad
               P(i \mid b) = \tfrac{1}{B}, \qquad
