@@ -33,7 +33,9 @@ def gradient_estimators(
     exact = estimates[0]["exact"][0]
     upper.axhline(exact, color=INK, linewidth=1.2, linestyle=":", label="exact gradient")
     upper.set(title="Mean of the estimate", ylabel="gradient", xscale="log", ylim=(0, None))
-    lower.set(title="Standard deviation of the estimate", xlabel="temperature", yscale="log")
+    lower.set(title="Standard deviation of the estimate", xlabel="temperature t", yscale="log")
+    for axis in (lower.xaxis, lower.yaxis):
+        axis.set_major_formatter("{x:g}")
     figure.legend(loc="outside lower center", ncols=1)
     cold = estimates[0]
     text = "; ".join(
@@ -72,7 +74,7 @@ def objectives(probs: Floats, values: Mapping[str, Floats], log_likelihood: floa
     )
     low = float(min(values["concrete"].max(), log_likelihood)) - 0.35
     high = float(max(value.max() for value in values.values())) + 0.08
-    axes.set(xlabel="posterior probability of class 0", ylabel="nats", ylim=(low, high))
+    axes.set(xlabel="posterior probability of class 0", ylabel="objective (nats)", ylim=(low, high))
     figure.legend(loc="outside lower center", ncols=1)
     text = "; ".join(
         f"{label} {values[name].max():.3f} at {probs[values[name].argmax()]:.2f}"

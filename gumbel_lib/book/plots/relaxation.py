@@ -217,7 +217,7 @@ def tradeoff(values: Floats, bias: Mapping[str, Floats], spread: Floats) -> None
     left.legend()
     right.plot(values, spread, "o-", color=BLUE, markersize=5, label="squared error")
     guide = spread[0] * np.sqrt(values[0] / values)
-    right.plot(values, guide, color=PURPLE, linestyle=":", label="slope -1/2")
+    right.plot(values, guide, color=PURPLE, linestyle=":", label="proportional to 1/√t")
     right.set(title="standard deviation, all entries", yscale="log")
     _plain_ticks(right.yaxis, right.get_ylim(), (0.01, 0.03, 0.1, 0.3, 1.0, 3.0))
     right.legend()
