@@ -70,7 +70,9 @@ def glance() -> dict[str, Any]:
         f"datum.value == 1 ? ['B', 'one draw'] : datum.value == 5 ? ['B', '{DRAWS} draws'] : "
         "substring('ABC ABC', datum.value, datum.value + 1)"
     )
-    axis = alt.Axis(values=[0, 1, 2, 4, 5, 6], grid=False, labelExpr=label, title=None)
+    axis = alt.Axis(
+        values=[0, 1, 2, 4, 5, 6], grid=False, labelExpr=label, labelOverlap=False, title=None
+    )
     x = alt.X("k:Q", scale=alt.Scale(domain=[-0.6, 6.6]), axis=axis)
     y = alt.Y("value:Q", title="logit (bar) + noise", scale=alt.Scale(domain=[-5, 9], clamp=True))
     one = alt.layer(

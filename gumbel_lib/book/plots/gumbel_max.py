@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from ..figures import show
-from ..style import BLUE, GREEN, INK, MUTED, NARROW, ORANGE, PURPLE, SERIES, subplots
+from ..style import BLUE, INK, MUTED, NARROW, ORANGE, SERIES, subplots
 
 Floats = NDArray[np.float64]
 
@@ -51,7 +51,7 @@ def draws(logits: Floats, noise: Floats) -> None:
     perturbed = logits + noise
     num_draws, num_classes = perturbed.shape
     figure, axes = subplots(1, num_draws, height=2.5, sharex=True, sharey=True)
-    for column, (ax, row) in enumerate(zip(axes, perturbed, strict=True)):
+    for ax, row in zip(axes, perturbed, strict=True):
         winner = int(row.argmax())
         for k, (logit, value) in enumerate(zip(logits, row, strict=True)):
             color = SERIES[k]
@@ -59,7 +59,7 @@ def draws(logits: Floats, noise: Floats) -> None:
             ax.plot(k, logit, marker="_", color=MUTED, markersize=14, markeredgewidth=2)
             face = color if k == winner else "none"
             ax.plot(k, value, "o", color=color, markersize=9, markerfacecolor=face)
-        ax.set(title=f"draw {column}: {winner}", xticks=range(num_classes), xlabel="class")
+        ax.set(title=f"class {winner} wins", xticks=range(num_classes), xlabel="class")
         ax.set_xlim(-0.6, num_classes - 0.4)
     axes[0].set_ylabel("logit (bar) + noise")
     winners = ", ".join(str(k) for k in perturbed.argmax(axis=1))
@@ -93,19 +93,23 @@ def tally(counts: NDArray[np.int64], probs: Floats, z: float = 5.0) -> None:
 
 
 def noise_laws(logits: Floats, probabilities: dict[str, Floats]) -> None:
-    """Win probabilities under several noise laws, beside softmax."""
+    """Win probabilities under several noise laws, less softmax."""
     exact = special.softmax(logits)
-    figure, axes = subplots(height=3.0)
+    figure, axes = subplots(height=3.4)
     rows = np.arange(len(probabilities))[::-1]
     markers = ("o", "s", "^", "D")
-    for k, color in zip(range(exact.size), (BLUE, ORANGE, GREEN, PURPLE), strict=False):
-        axes.axvline(float(exact[k]), color=color, linewidth=1, linestyle="--")
-        values = [won[k] for won in probabilities.values()]
-        axes.plot(values, rows, markers[k], color=color, markersize=8, label=f"class {k}")
+    axes.axvline(0, color=INK, linewidth=1, linestyle="--")
+    for k, (prob, color) in enumerate(zip(exact, SERIES, strict=False)):
+        # Rounded, so that an error of 0 lies at the same place everywhere.
+        values = [round(float(won[k] - prob), 9) for won in probabilities.values()]
+        # Each class a little lower, so that no mark hides another.
+        heights = rows + 0.25 * ((exact.size - 1) / 2 - k)
+        label = f"class {k}, softmax {prob:.2f}"
+        axes.plot(values, heights, markers[k], color=color, markersize=7, label=label)
     axes.set_yticks(rows, list(probabilities))
     axes.grid(axis="x")
-    axes.set(xlabel="probability of winning (dashed: softmax)", ylim=(-0.6, len(rows) - 0.4))
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.2), ncols=exact.size)
+    axes.set(xlabel="probability of winning less softmax", ylim=(-0.6, len(rows) - 0.4))
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.15), ncols=exact.size)
     errors = {name: float(np.abs(won - exact).max()) for name, won in probabilities.items()}
     text = "; ".join(
         f"{name} {'exact' if error < 1e-9 else f'{error:.3f}'}" for name, error in errors.items()
@@ -113,5 +117,5 @@ def noise_laws(logits: Floats, probabilities: dict[str, Floats]) -> None:
     show(
         figure,
         f"Probability that each of {exact.size} classes wins under {len(rows)} noise laws, "
-        f"against softmax. Largest error: {text}.",
+        f"less softmax. Largest error: {text}.",
     )

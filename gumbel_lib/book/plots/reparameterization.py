@@ -31,7 +31,7 @@ def network() -> None:
     forward = [*itertools.pairwise(row), ("noise", "argmax")]
     back = [("loss", "sample", True), ("sample", "argmax", True), ("argmax", "logits", False)]
     figure, axes = draw(boxes, forward, back, height=1.95)
-    axes.text(4.55, 0.4, "holds no parameter:\nneeds no gradient", va="center", fontsize=9)
+    axes.text(4.55, 0.4, "depends on no parameter:\nneeds no gradient", va="center", fontsize=9)
     axes.text(0.13, 0.4, "dashed: gradient,\nstopped at the cross", va="center", fontsize=9)
     passed = [f"{name} to {other}" for name, other, passes in back if passes]
     stopped = [f"{name} to {other}" for name, other, passes in back if not passes]
@@ -50,8 +50,10 @@ def frozen_normal(noise: Floats) -> None:
     for e in noise:
         axes[0].plot(m, m + e, color=BLUE, linewidth=1.4)
         axes[1].plot(s, s * e, color=ORANGE, linewidth=1.4)
-    axes[0].set(xlabel="location m (scale 1)", ylabel="sample x = m + s e", title="slope 1")
-    axes[1].set(xlabel="scale s (location 0)", title="slope e")
+    axes[0].set(
+        xlabel="location m (scale 1)", ylabel="sample x = m + s e", title="As m moves: slope 1"
+    )
+    axes[1].set(xlabel="scale s (location 0)", title="As s moves: slope e")
     show(
         figure,
         f"Two panels of {noise.size} samples with frozen Normal noise. As the location rises all "
@@ -62,7 +64,7 @@ def frozen_normal(noise: Floats) -> None:
 
 def winners_maximum(logits: Floats, laws: dict[str, Any]) -> None:
     """Density of the maximum, given each winner, for each noise law."""
-    x = np.linspace(logits.max() - 2.5, logits.max() + 6, 150)
+    x = np.linspace(logits.max() - 3.5, logits.max() + 6, 150)
     figure, axes = subplots(1, len(laws), height=2.9, sharey=True)
     text = []
 
