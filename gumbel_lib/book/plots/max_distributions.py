@@ -21,6 +21,7 @@ from ..style import (
     MUTED,
     NARROW,
     ORANGE,
+    PAPER,
     PURPLE,
     SERIES,
     STYLES,
@@ -54,7 +55,7 @@ def maxima_panels(parents: Mapping[str, Any], maxima: Mapping[str, Floats], n: i
         ax.set_ylim(bottom=0)
     axes[0].set_ylabel("density")
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    figure.legend(handles, labels, loc="outside upper left", ncols=3)
     text = "; ".join(
         f"{name} mean {values.mean():.2f}, skewness {_skewness(values):.2f}"
         for name, values in maxima.items()
@@ -98,7 +99,7 @@ def gumbel_density(scales: tuple[float, ...]) -> None:
 
 def exponential_maxima(maxima: Floats, n: int) -> None:
     """KDE of the Exponential's maxima, the exact density and the Gumbel at log n."""
-    figure, axes = subplots(height=3.0)
+    figure, axes = subplots(width=NARROW, height=3.0)
     x = np.linspace(0, float(maxima.max()) + 0.5, 240)
     exact = maximum_pdf(stats.expon, n, x)
     limit = stats.gumbel_r.pdf(x, np.log(n))
@@ -108,7 +109,7 @@ def exponential_maxima(maxima: Floats, n: int) -> None:
     axes.plot(x, limit, "--", color=INK, label=f"Gumbel at log {n} = {np.log(n):.2f}")
     axes.set(xlabel="largest of the draws", ylabel="density", xlim=(x[0], x[-1]))
     axes.set_ylim(bottom=0)
-    axes.legend()
+    axes.legend(frameon=True, framealpha=1, edgecolor=PAPER)
     show(
         figure,
         f"Density of the largest of {n} Exponential draws. The exact density and the Gumbel at "
@@ -120,7 +121,7 @@ def exponential_maxima(maxima: Floats, n: int) -> None:
 
 def gaps(parents: Mapping[str, Any], n: int) -> None:
     """The gap between the exact law of the maximum and its Gumbel, in units of the Gumbel."""
-    figure, axes = subplots(height=2.9)
+    figure, axes = subplots(width=NARROW, height=2.9)
     z = np.linspace(-3, 7, 240)
     peaks = []
     for (name, parent), color, line in zip(parents.items(), SERIES, STYLES, strict=False):
@@ -132,7 +133,7 @@ def gaps(parents: Mapping[str, Any], n: int) -> None:
     axes.axhline(0, color=MUTED, linewidth=1)
     axes.set(xlabel="(x - location) / scale", ylabel="exact - Gumbel CDF, in %", xlim=(-3, 7))
     axes.yaxis.set_major_locator(MultipleLocator(1.0))
-    axes.legend()
+    axes.legend(frameon=True, framealpha=1, edgecolor=PAPER)
     show(
         figure,
         f"Exact distribution function of the maximum of {n} draws less that of its Gumbel, for "
@@ -143,7 +144,7 @@ def gaps(parents: Mapping[str, Any], n: int) -> None:
 def convergence(sizes: ArrayLike, distances: Mapping[str, Floats], normal_constant: float) -> None:
     """Distance to the Gumbel against the block size on logarithmic axes."""
     n = np.asarray(sizes, dtype=np.float64)
-    figure, axes = subplots(height=3.4)
+    figure, axes = subplots(width=NARROW, height=3.4)
     for (name, distance), color, marker in zip(distances.items(), SERIES, MARKERS, strict=False):
         face = "none" if marker == "^" else color
         size = 11 if marker == "^" else 6
@@ -175,7 +176,7 @@ def uniform_maximum(n: int) -> None:
     standard = stats.gumbel_r.ppf([0.1, 0.5, 0.9])
     scale = (quantiles[1] - quantiles[0]) / (standard[1] - standard[0])
     limit = stats.gumbel_r(quantiles[1] - scale * standard[1], scale)
-    figure, axes = subplots(height=2.9)
+    figure, axes = subplots(width=NARROW, height=2.9)
     x = np.linspace(-6, 0, 200)
     exact = maximum_pdf(stats.uniform, n, 1 + x / n) / n
     axes.plot(np.append(x, 0), np.append(exact, 0), color=BLUE, label="uniform's maximum, exact")
@@ -183,8 +184,8 @@ def uniform_maximum(n: int) -> None:
     wide = np.linspace(-6, 5, 240)
     axes.plot(wide, limit.pdf(wide), "--", color=ORANGE, label="Gumbel, same 10% and 50% points")
     axes.set(xlabel="n (maximum - 1)", ylabel="density", xlim=(-6, 5))
-    axes.set_ylim(0, 1.1)
-    axes.legend()
+    axes.set_ylim(0, 1.4)
+    axes.legend(frameon=True, framealpha=1, edgecolor=PAPER)
     show(
         figure,
         f"The largest of {n} uniform draws piles up against its end point 1 and has its tail on "
@@ -202,7 +203,7 @@ def power(
 ) -> None:
     """Share of samples that the test rejects against their size, each with its interval."""
     n = np.asarray(sizes, dtype=np.float64)
-    figure, axes = subplots(height=3.2)
+    figure, axes = subplots(width=NARROW, height=3.2)
     rows = (
         ("against the Gumbel (wrong)", caught, BLUE, "o", "-"),
         ("against the exact law (right)", false_alarms, ORANGE, "s", "--"),
@@ -226,7 +227,7 @@ def power(
     axes.set(xscale="log", xlabel="maxima in a sample", ylabel="share rejected", ylim=(-0.04, 1.08))
     axes.set_xticks(n, [f"{value:,.0f}" for value in n], minor=False)
     axes.set_xticks([], minor=True)
-    axes.legend(loc="center left", bbox_to_anchor=(0.0, 0.72))
+    axes.legend(loc="center left", bbox_to_anchor=(0.0, 0.76))
     text = ", ".join(f"{share:.2f} at {size:,.0f}" for size, share in zip(n, caught, strict=True))
     show(
         figure,
@@ -244,10 +245,10 @@ def skewness_power(under_gumbel: Floats, under_exact: Floats, threshold: float) 
         (under_gumbel, ORANGE, "--", "Gumbel"),
     ):
         sns.kdeplot(x=values, ax=axes, color=color, linestyle=line, label=label)
-    axes.axvline(threshold, color=INK, linewidth=1.2, linestyle=":")
+    axes.axvline(threshold, color=INK, linewidth=1.2, linestyle=":", label="threshold")
     axes.set(xlabel="skewness of one sample", ylabel="density", xlim=(None, 2.2))
     axes.set_ylim(bottom=0)
-    axes.legend()
+    axes.legend(frameon=True, framealpha=1, edgecolor=PAPER)
     show(
         figure,
         f"Sample skewness of {under_exact.size:,} samples: Normal's maxima around "

@@ -35,11 +35,9 @@ def slope_and_probes(function: Function, slope: Function, point: float, offsets:
     _curve(axes, function)
     value, steep = float(function(point)), float(slope(point))
     reach = np.array([-1.1, 1.1])
-    axes.plot(point + reach, value + steep * reach, "--", color=INK, label="its slope at A")
+    axes.plot(point + reach, value + steep * reach, "--", color=INK, label="slope at A")
     probes = point + offsets
-    axes.plot(
-        probes, function(probes), "D", color=ORANGE, markersize=6, label="probes of the vicinity"
-    )
+    axes.plot(probes, function(probes), "D", color=ORANGE, markersize=6, label="probes near A")
     axes.plot(point, value, "o", color=INK, markersize=8)
     axes.annotate(
         "A", (point, value), (8, 6), textcoords="offset points", fontsize=11, fontweight="bold"
@@ -201,13 +199,13 @@ def staircase(
             label=f"u = {level:.3g}",
         )
         jumps += int((np.diff(losses) != 0).sum())
-    left.set(title="each line: one fixed u", ylabel="loss")
-    right.plot(grid, mean, color=BLUE, label="mean over u")
+    left.set(title="three fixed u", ylabel="loss")
+    right.plot(grid, mean, color=BLUE, label="mean loss")
     reach = np.array([-1.2, 1.2])
     here = float(np.interp(at, grid, mean))
     right.plot(at + reach, here + slope * reach, "--", color=INK, label=f"slope {slope:.3g}")
     right.plot(at, here, "o", color=INK, markersize=7)
-    right.set_title("on average")
+    right.set_title("mean over all u")
     top = float(max(losses.max() for losses in stairs.values()))
     for axes in (left, right):
         axes.set(xlabel="logit of class 0", ylim=(0.2, 1.35 * top))
