@@ -39,6 +39,9 @@ def one_face(face):
         ("hot-limit", {"cooled": lambda q, t: special.softmax(np.log(q) * t)}),
         ("hot-limit", {"cooled": lambda q, t: special.softmax(q / t)}),
         ("batch-linear", {"num_samples": 3}),
+        # Losses that are not quadratic in y - b, or whose slope is not linear in y.
+        ("batch-linear", {"loss": lambda y, b: ((y - b) ** 4).sum(axis=-1)}),
+        ("batch-linear", {"loss": lambda y, b: ((y**2 - b) ** 2).sum(axis=-1)}),
         ("product-mean", {"gradient": die.averaged_sse_gradient}),
         ("product-mean", {"gradient": lambda y, b, t: die.product_gradient(y, b, t) / 2}),
         (
