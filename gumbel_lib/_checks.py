@@ -120,7 +120,6 @@ def check_broadcast(**arrays: Array) -> tuple[int, ...]:
 
 def check_logits(logits: Array, axis: int) -> int:
     """The class axis counted from the end; refuses NaN, +inf and a row that is all masked."""
-    (logits,) = as_arrays(logits=logits)
     axis = check_axis(logits, axis)
     xp = array_api_compat.array_namespace(logits)
     if is_true(xp.any(xp.isnan(logits))):

@@ -106,7 +106,8 @@ def sse(observed: ArrayLike, predicted: ArrayLike) -> Floats:
 
 def _pair(**vectors: ArrayLike) -> tuple[Any, Any]:
     """Two arrays of vectors over the same classes, and of shapes that broadcast."""
-    (first, y), (second, b) = ((name, as_floats(value, name)) for name, value in vectors.items())
+    first, second = vectors
+    y, b = (as_floats(value, name).astype(np.float64) for name, value in vectors.items())
     if y.shape[-1] != b.shape[-1] or y.shape[-1] == 0:
         raise ValueError(
             f"{first}: expected {max(1, b.shape[-1])} classes as in {second}, got {y.shape[-1]}"
@@ -117,7 +118,7 @@ def _pair(**vectors: ArrayLike) -> tuple[Any, Any]:
 
 def _samples(observed: ArrayLike, relaxed: ArrayLike) -> tuple[Any, Any]:
     """Observations, and M relaxed samples, the first axis, of shapes that broadcast behind it."""
-    b = as_floats(relaxed, "relaxed")
+    b = as_floats(relaxed, "relaxed").astype(np.float64)
     if b.ndim < 2 or len(b) == 0:
         raise ValueError(f"relaxed: expected shape (M, ..., K) with M >= 1, got {b.shape}")
     y, _ = _pair(observed=observed, relaxed=b[0])

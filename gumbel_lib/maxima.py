@@ -103,7 +103,8 @@ def maximum_pdf(parent: Any, n: int, x: ArrayLike) -> Floats:
 
     .. math:: \frac{d}{dx} F(x)^n = n F(x)^{n-1} f(x)
 
-    Parameters and errors are those of `maximum_cdf`.
+    Parameters and errors are those of `maximum_cdf`. Where f is infinite and F is 0, as at the
+    end of some supports, the product is NaN.
 
     Examples
     --------
@@ -141,7 +142,8 @@ def gumbel_logsf(x: ArrayLike) -> Floats:
     numpy.ndarray
         Log-probabilities in nats, of the shape of `x`; 0 where the value is too small for a float.
         Their relative error is below 8e-16 for x >= 0 and below ``8e-16 * exp(-x)`` on the left,
-        where a last bit of ``exp(-x)`` weighs so much.
+        where a last bit of ``exp(-x)`` weighs so much. Below x = -6.56 the values are subnormal
+        and have fewer digits.
 
     Raises
     ------

@@ -102,9 +102,9 @@ def keyed_gumbel(seed: int, row: int, start: int, size: int) -> NDArray[np.float
     seed, row : int
         At least 0 and below 2**64.
     start : int
-        The first class, at least 0.
+        The first class, at least 0 and below 2**64.
     size : int
-        Number of classes, from `start` on.
+        Number of classes, from `start` on; at least 0 and below 2**60.
 
     Returns
     -------
@@ -115,6 +115,8 @@ def keyed_gumbel(seed: int, row: int, start: int, size: int) -> NDArray[np.float
     ------
     TypeError, ValueError
         If an argument is no integer or out of range.
+    MemoryError
+        If the noise does not fit into memory.
 
     References
     ----------
@@ -129,9 +131,14 @@ def keyed_gumbel(seed: int, row: int, start: int, size: int) -> NDArray[np.float
     """
     seed, row = check_count(seed, "seed", least=0), check_count(row, "row", least=0)
     start, size = check_count(start, "start", least=0), check_count(size, "size", least=0)
-    for name, value in (("seed", seed), ("row", row)):
-        if value >= 2**64:
-            raise ValueError(f"{name}: expected an integer below 2**64, got {value}")
+    for name, value, bits in (
+        ("seed", seed, 64),
+        ("row", row, 64),
+        ("start", start, 64),
+        ("size", size, 60),
+    ):
+        if value >= 2**bits:
+            raise ValueError(f"{name}: expected an integer below 2**{bits}, got {value}")
     # Philox makes four numbers at each step of its counter.
     key = np.array([seed, row], np.uint64)
     words = np.random.Philox(key=key, counter=start // 4).random_raw(start % 4 + size)

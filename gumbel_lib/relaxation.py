@@ -120,7 +120,9 @@ def gumbel_softmax(logits: Array, noise: Array, temperature: Any, *, axis: int =
     -------
     array (..., K)
         Non-negative, summing to 1 along `axis`, in the wider type of logits and noise. The
-        gradient flows to logits and temperature in JAX and PyTorch.
+        gradient flows to logits and temperature in JAX and PyTorch. At temperature 0 it is 0. Where
+        a difference divided by the temperature's square overflows (temperatures below about 1e-18
+        in float32), the gradient to the temperature is NaN.
 
     Raises
     ------

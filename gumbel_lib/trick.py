@@ -26,11 +26,10 @@ _LEVELS = np.arange(-45.0, 0.0, 5.0)  # logits of tail probabilities, from 3e-20
 
 
 def perturb(logits: Array, noise: Array, axis: int) -> Array:
-    """``logits + noise``, both checked, in the wider of their types; `axis` is negative.
+    """``logits + noise`` in the wider of their types, half precision in float32.
 
-    Half precision is widened to float32.
+    The logits and the negative `axis` are checked already; the noise and the sums are checked here.
     """
-    logits, noise = as_arrays(logits=logits, noise=noise)
     xp = array_namespace(logits, noise)
     check_broadcast(logits=logits, noise=noise)
     if noise.ndim < -axis or noise.shape[axis] != logits.shape[axis]:

@@ -69,6 +69,13 @@ def test_training_with_samples_on_an_axis_of_their_own(num_samples):
     assert run.probs.shape == (3, 6)
 
 
+def test_half_precision_is_summed_in_float64():
+    assert die.sse(np.zeros(70_000, np.float16), np.ones(70_000, np.float16)) == 70_000
+    relaxed = np.full((2, 70_000), 1 / 70_000, np.float16)
+    for gradient in (die.averaged_sse_gradient, die.product_gradient):
+        assert gradient(np.zeros(70_000, np.float16), relaxed, 1.0).dtype == np.float64
+
+
 def test_sse_example_of_the_article():
     y, b = np.array([2, 0, 0, 1, 0, 0]) / 3, np.array([0.1, 0.1, 0.1, 0.3, 0.2, 0.2])
     assert die.sse(y, b) == pytest.approx(19 / 45)

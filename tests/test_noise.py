@@ -100,6 +100,8 @@ def test_keyed_noise_of_the_least_and_the_largest_word(word, level, monkeypatch)
         ("seed", (2**64, 0, 0, 1)),
         ("row", (0, 0.5, 0, 1)),
         ("start", (0, 0, -1, 1)),
+        ("start", (0, 0, 2**64, 1)),
+        ("size", (0, 0, 0, 2**60)),
         ("size", (0, 0, 0, "one")),
     ],
 )

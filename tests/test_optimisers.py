@@ -60,6 +60,7 @@ def test_expected_improvement_is_the_mean_of_what_a_normal_falls_below(best):
         assert value == pytest.approx(exact, abs=1e-10)
     assert expected_improvement(1.0, 0.0, 3.0) == 2.0
     assert expected_improvement(3.0, 0.0, 1.0) == 0.0
+    assert expected_improvement(np.float16(3), np.float16(0), 3.0) == pytest.approx(0, abs=1e-12)
 
 
 def test_bayesian_optimisation_finds_the_deeper_valley():
@@ -107,6 +108,10 @@ def test_bad_input_is_named():
         bayesian_optimisation(np.sin, (0, 1), num_initial=0, rng=0)
     with pytest.raises(ValueError, match="^sd: expected numbers >= 0"):
         expected_improvement(0.0, [-1.0, 1.0], 0.0)
+    for named in ("mean", "sd", "best"):
+        for value in (np.nan, np.inf):
+            with pytest.raises(ValueError, match=f"^{named}: expected finite numbers, got"):
+                expected_improvement(**{"mean": 0.0, "sd": 1.0, "best": 0.0, named: value})
     with pytest.raises(ValueError, match="^expected shapes that broadcast"):
         expected_improvement(np.zeros(2), np.ones(3), 0.0)
     with pytest.raises(ValueError, match="^num_evaluations: expected at least 4, got 2"):
