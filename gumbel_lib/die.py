@@ -397,7 +397,7 @@ def expected_loss_minimiser(true_probs: ArrayLike, temperature: float) -> Floats
     Returns
     -------
     numpy.ndarray (K,)
-        q, to better than 2e-2 a component. It is never `true_probs`, save by symmetry.
+        q, to better than 2e-2 a component; in general not `true_probs`.
 
     Raises
     ------

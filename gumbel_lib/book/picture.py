@@ -56,7 +56,7 @@ def picture() -> str:
         heights = [sample[k] for sample in relaxed]
         soft.bar(classes + (k - 1) * width, heights, width, color=SERIES[k], label=names[k])
     soft.set_xticks(classes, [f"{temperature:g}" for temperature in temperatures])
-    soft.set(title="3. Softmax, not argmax", ylim=(0, 1.05))
+    soft.set(title="3. Softmax instead", ylim=(0, 1.05))
     soft.set(xlabel="temperature", ylabel="relaxed draw")
     soft.legend(loc="upper right", handlelength=0.8)
     return render(
