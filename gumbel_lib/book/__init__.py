@@ -1,6 +1,11 @@
 """How the book shows things: figure style, self-describing figures, the Sphinx side."""
 
-from ..claims import verify
-from .figures import show
+import logging
+
+# A slow machine would tell on stderr, which no notebook may hold, that it builds its font cache.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+
+from ..claims import verify  # noqa: E402
+from .figures import show  # noqa: E402
 
 __all__ = ["show", "verify"]
