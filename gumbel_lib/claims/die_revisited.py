@@ -291,7 +291,7 @@ def _squared_error(probs: Floats, b: Floats, weight: Floats) -> float:
     "one q, where E b = p.",
     method="quadrature",
     bound=1e-4,
-    control="descent on the expected SSE in place of the product",
+    control="descent on the expected squared error in place of the product",
     wrong={"losses": (_cross_entropy, _squared_error)},
 )
 def calibrated(losses: Any = (_cross_entropy, _product), mean: Any = relaxed_mean) -> float:
