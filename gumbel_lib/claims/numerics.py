@@ -64,7 +64,7 @@ def generator_of(words: NDArray[np.unsignedinteger[Any]]) -> np.random.Generator
     return np.random.Generator(bits)
 
 
-# NumPy's exponential is a random place times the width of one of 256 strips. Strip 1 comes last
+# NumPy's exponential is a random place times the step of one of 256 strips. Strip 1 comes last
 # because it may take a further word.
 STRIPS = np.roll(np.arange(256, dtype=np.uint64), -2)
 PLACES = {"float32": 2**23, "float64": 2**53}
@@ -79,14 +79,14 @@ def generator_at(place: Any, dtype: str = "float64") -> np.random.Generator:
     return generator_of(np.stack([words >> np.uint64(32), words & np.uint64(2**32 - 1)], 1).ravel())
 
 
-def strip_widths() -> Floats:
+def strip_steps() -> Floats:
     """The distance between neighbouring float64 exponentials of NumPy, in each of its strips."""
     return generator_at(1).standard_exponential(256)
 
 
-def strips_probability(odds: float, widths: Floats) -> float:
+def strips_probability(odds: float, steps: Floats) -> float:
     """E exp(-cE) for NumPy's exponential E, c so large that E near 0 decides: geometric sums."""
-    near_zero = (1 / -np.expm1(-odds * widths)).sum() / (1 / widths).sum()
+    near_zero = (1 / -np.expm1(-odds * steps)).sum() / (1 / steps).sum()
     return float(near_zero * odds / (1 + odds))
 
 

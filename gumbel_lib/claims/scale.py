@@ -301,6 +301,48 @@ def reservoir_counts(draw: Any = by_reservoir) -> float:
     return pairs_drawn(draw)
 
 
+STREAMS, LENGTH = 200, 500
+
+
+def numbers_mean(k: int, n: int) -> float:
+    """One number for each of the first k, two for an entry, one for the jump that is left over
+    unless the last class enters."""
+    return float(k + 1 - k / n + 2 * k * (special.digamma(n + 1) - special.digamma(k + 1)))
+
+
+def numbers_spread(k: int) -> float:
+    """At least the standard deviation of the numbers; class i enters with probability k/i."""
+    entry = k / np.arange(k + 1, LENGTH + 1)
+    return float(2 * np.sqrt(entry @ (1 - entry)))
+
+
+def numbers_drawn(k: int, rng: np.random.Generator) -> int:
+    """What a reservoir draws for a stream of equal logits."""
+    reservoir = GumbelReservoir(k, rng=rng)
+    reservoir.feed(np.zeros(LENGTH))
+    return reservoir.variates
+
+
+@claim(
+    "reservoir-numbers",
+    "A reservoir of k draws k + 1 - k/n + 2k(H_n - H_k) random numbers on average for n equal "
+    "logits, H_n = 1 + 1/2 + ... + 1/n: z-score, the larger of those for k = 1 and k = 5.",
+    method="Monte Carlo",
+    bound=5.0,
+    control="two numbers for the first k classes too, 2k(1 + log(n/k))",
+    wrong={"stated": lambda k, n: 2 * k * (1 + math.log(n / k))},
+    power=f"{STREAMS} streams of {LENGTH} classes, false alarm {4 * stats.norm.sf(5):.1e}; for "
+    "k = 5 a mean off by 5 is caught with probability "
+    f"{stats.norm.cdf(5 * math.sqrt(STREAMS) / numbers_spread(5) - 5):.3g}",
+)
+def reservoir_numbers(drawn: Any = numbers_drawn, stated: Any = numbers_mean) -> float:
+    rng, scores = np.random.default_rng(14), []
+    for k in (1, 5):
+        mean = np.mean([drawn(k, rng) for _ in range(STREAMS)])
+        scores.append(abs(mean - stated(k, LENGTH)) / numbers_spread(k) * math.sqrt(STREAMS))
+    return float(max(scores))
+
+
 def merged(
     logits: Floats, rng: np.random.Generator, merge: Any = GumbelReservoir.merge, same: bool = False
 ) -> Indices:

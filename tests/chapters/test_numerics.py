@@ -95,31 +95,31 @@ def test_a_generator_gives_the_words_it_is_fed():
     assert np.array_equal(numerics.generator_of(words).bit_generator.random_raw(624), words)
 
 
-def test_exponentials_are_places_times_widths():
-    widths = numerics.strip_widths()
+def test_exponentials_are_places_times_steps():
+    steps = numerics.strip_steps()
     for place in (2, 3, 12_345, 2**40):
         drawn = numerics.generator_at(place).standard_exponential(256)
-        assert np.array_equal(drawn, place * widths)
+        assert np.array_equal(drawn, place * steps)
 
 
 @pytest.mark.parametrize("odds", [3e3, 1e6, 1e9])
 def test_the_strips_sum_over_all_places(odds):
     # Strips 2^33 times coarser than NumPy's, so that every place can be summed.
-    widths = 2.0**33 * numerics.strip_widths()[::16]
+    steps = 2.0**33 * numerics.strip_steps()[::16]
     places = np.arange(2**20)
-    summed = np.array([np.exp(-odds * width * places).sum() for width in widths])
-    expected = summed.sum() / (1 / widths).sum() * odds / (1 + odds)
-    assert numerics.strips_probability(odds, widths) == pytest.approx(expected, rel=1e-9)
+    summed = np.array([np.exp(-odds * step * places).sum() for step in steps])
+    expected = summed.sum() / (1 / steps).sum() * odds / (1 + odds)
+    assert numerics.strips_probability(odds, steps) == pytest.approx(expected, rel=1e-9)
 
 
 def test_the_strips_give_the_law_while_the_odds_are_moderate():
-    widths = numerics.strip_widths()
+    steps = numerics.strip_steps()
     for odds in (1e6, 1e9):
-        assert numerics.strips_probability(odds, widths) * (1 + odds) == pytest.approx(1, rel=1e-6)
+        assert numerics.strips_probability(odds, steps) * (1 + odds) == pytest.approx(1, rel=1e-6)
     drawn = np.random.default_rng(2).standard_exponential(1_000_000)
     won = np.exp(-1e4 * drawn)
     error = won.std() / np.sqrt(won.size)
-    assert abs(won.mean() - numerics.strips_probability(1e4, widths)) < 5 * error
+    assert abs(won.mean() - numerics.strips_probability(1e4, steps)) < 5 * error
 
 
 def test_the_levels_sum_over_all_levels():

@@ -46,6 +46,16 @@ def carried(logits, rng):
     return scale.by_hand(logits, rng, carried=True)
 
 
+def new_jump_for_each_block(k, rng):
+    """The same law of the draw, but a jump is drawn again at the start of each 50 classes."""
+    reservoir = GumbelReservoir(k, rng=rng)
+    for block in np.split(np.zeros(scale.LENGTH), scale.LENGTH // 50):
+        reservoir.feed(block)
+        state = reservoir.state
+        reservoir = GumbelReservoir.from_state({**state, "jump": None}, rng=rng)
+    return reservoir.variates
+
+
 def unshifted(first, second):
     """Merge as if both had been fed from the start of one stream."""
     seen, first.seen = first.seen, 0
@@ -121,6 +131,10 @@ def largest_logits(logits, k, *, seed, keyed):
         ("reservoir", {"draw": replacing_one_at_random}),
         ("reservoir", {"draw": carried}),
         ("reservoir", {"draw": lambda logits, rng: np.argsort(-logits)[:2]}),
+        ("reservoir-numbers", {"drawn": new_jump_for_each_block}),
+        ("reservoir-numbers", {"drawn": lambda k, rng: scale.numbers_drawn(k, rng) + k - 1}),
+        ("reservoir-numbers", {"stated": lambda k, n: k + 2 * k * np.log(n)}),
+        ("reservoir-numbers", {"stated": lambda k, n: k + k * np.log(n / k)}),
         ("merge", {"merge": unshifted}),
         ("merge", {"merge": first_only}),
         ("keyed-law", {"noise": silent}),

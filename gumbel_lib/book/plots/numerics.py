@@ -61,7 +61,7 @@ def staircase(edges: Floats, heights: Floats) -> None:
     x = np.array([edges[0], edges[-1] + 1])
     axes.plot(x, -x, color=BLUE, linestyle="--", label="log P(g > x), almost −x")
     axes.plot(edges[-1], heights[-1], "X", color=ORANGE, markersize=9)
-    axes.annotate("−∞ from here on", (edges[-1], heights[-1]), (-4, 12), textcoords="offset points")
+    axes.annotate("−∞ beyond", (edges[-1], heights[-1]), (-4, 12), textcoords="offset points")
     axes.set(xlabel="x", ylabel="log P(g > x)")
     axes.legend(loc="lower left")
     wide = np.diff(edges)[-1]

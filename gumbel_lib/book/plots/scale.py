@@ -141,7 +141,7 @@ def benchmark_figure(cases: list[dict[str, Any]]) -> tuple[Figure, str]:
 
 
 def variates(lengths: Floats, spent: Mapping[int, Floats], expected: Mapping[int, Floats]) -> None:
-    """Random numbers that reservoirs spend against the length of the stream."""
+    """Random numbers that reservoirs draw against the length of the stream."""
     figure, axes = subplots(width=NARROW, height=2.9)
     for k, color, mark in zip(spent, SERIES, MARKERS, strict=False):
         axes.loglog(lengths, spent[k], mark, color=color, markersize=5, label=f"k = {k}")
@@ -152,6 +152,6 @@ def variates(lengths: Floats, spent: Mapping[int, Floats], expected: Mapping[int
     ends = ", ".join(f"{spent[k][-1]:.0f} for k = {k}" for k in spent)
     show(
         figure,
-        "Random numbers that a reservoir spends against the length of the stream, on logarithmic "
+        "Random numbers that a reservoir draws against the length of the stream, on logarithmic "
         f"axes, with a line for the expected number. After {lengths[-1]:.0e} classes: {ends}.",
     )
