@@ -280,7 +280,9 @@ def nearly_gumbel(
             relative = a * law.pdf(b + a * x) / law.survival(b + a * x)
             farthest = np.maximum.accumulate(np.abs(relative - 1))
             gap = maximum_cdf(parent, n, loc + scale * x) - stats.gumbel_r.cdf(x)
-            worst = max(worst, float(np.max(np.abs(gap) / (farthest * np.abs(x) / np.e + rest(n)))))
+            worst = max(
+                worst, float(np.max(np.abs(gap) / (farthest * np.abs(x) / np.exp(1) + rest(n))))
+            )
     return worst
 
 
