@@ -17,9 +17,10 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 # What OpenBLAS and XLA are told where the highest group left to NumPy is this one. Other
-# processors than x86-64 have groups that are not here, and keep their OpenBLAS and XLA.
+# processors than x86-64 have groups that are not here, and keep their OpenBLAS and XLA. Below AVX2
+# XLA cannot compile half precision, which a cell of questions shows.
 MATCHING = {
-    "": ("Prescott", "SSE4_2"),
+    "": ("Prescott", "AVX2"),
     "X86_V3": ("Haswell", "AVX2"),
     "X86_V4": ("SkylakeX", "AVX512"),
 }
