@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,19 @@ ROOT = Path(__file__).parents[1]
 # No deadline: a slow machine is no defect. Derandomised: a run finds what the last one found.
 settings.register_profile("book", deadline=None, max_examples=60, derandomize=True)
 settings.load_profile("book")
+
+
+def pytest_configure(config):
+    """Let all workers and kernels of a run share what XLA compiles, slower work than running it."""
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        folder = tempfile.TemporaryDirectory(prefix="gumbel-jax-")
+        config.add_cleanup(folder.cleanup)
+        os.environ |= {
+            "JAX_COMPILATION_CACHE_DIR": folder.name,
+            "JAX_COMPILATION_CACHE_MAX_SIZE": str(2**30),  # with a limit, JAX locks the folder
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        }
 
 
 @pytest.fixture(scope="session")
@@ -57,14 +71,13 @@ def pytest_collection_modifyitems(items):
 def pytest_xdist_make_scheduler(config, log):
     """One worker builds the site with the first tests; the last, the short ones, even things out.
 
-    A module or a notebook stays on one worker. Tests in the browser go one by one to whoever is
-    free.
+    A module or a notebook stays on one worker. Pages go one by one to whoever is free.
     """
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            alone = nodeid.startswith("tests/browser/")
+            alone = nodeid.startswith("tests/browser/test_pages.py")
             return nodeid if alone else super()._split_scope(nodeid)
 
     config.option.loadscopereorder = False  # in the order of the tests, not of their number

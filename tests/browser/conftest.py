@@ -47,14 +47,27 @@ class Interactive:
         self.box = page.locator(".interactive").first
         self.box.scroll_into_view_if_needed()
         page.locator(".interactive[data-live]").first.wait_for(timeout=15_000)
+        self.controls = self.box.locator(".controls :is(input, select)").all()
+        self.start = [control.input_value() for control in self.controls]
+
+    def reset(self):
+        """Set every control to where it was when the page opened."""
+        for control, value in zip(self.controls, self.start, strict=True):
+            self._set(control, value)
+        self._drawn()
 
     def set(self, label, value):
         """Move the slider, or choose from the menu, of this label."""
-        control = self.box.locator(".controls").get_by_label(label)
+        self._set(self.box.locator(".controls").get_by_label(label), value)
+        self._drawn()
+
+    def _set(self, control, value):
         if control.evaluate("control => control.tagName") == "SELECT":
             control.select_option(str(value))
         else:
             control.fill(str(value))
+
+    def _drawn(self):
         self.box.evaluate("async box => { await box.view.runAsync(); }")
 
     @property
@@ -76,17 +89,36 @@ class Interactive:
         return next(data["values"] for data in sets if "values" in data)
 
 
-@pytest.fixture
-def interactive(browser, site):
-    """Opens a chapter from disk and drives its interactive: ``interactive("gumbel_max")``."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
-    problems = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
+@pytest.fixture(scope="module")
+def opened(browser, site):
+    """The chapters that a module has opened, with the errors of each page."""
+    chapters = {}
 
     def open_chapter(name):
-        page.goto((site / "chapters" / f"{name}.html").as_uri())
-        return Interactive(page)
+        if name not in chapters:
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            errors = []
+            page.on("pageerror", lambda error: errors.append(str(error)))
+            page.goto((site / "chapters" / f"{name}.html").as_uri())
+            chapters[name] = Interactive(page), errors
+        return chapters[name]
 
     yield open_chapter
-    page.close()
-    assert not problems, problems
+    for chart, _ in chapters.values():
+        chart.page.close()
+
+
+@pytest.fixture
+def interactive(opened):
+    """Drives the interactive of a chapter, set to its start: ``interactive("gumbel_max")``."""
+    seen = []
+
+    def start(name):
+        chart, errors = opened(name)
+        seen.append(errors)
+        chart.reset()
+        return chart
+
+    yield start
+    for errors in seen:
+        assert not errors

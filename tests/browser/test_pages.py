@@ -35,17 +35,39 @@ HEADINGS = "[...document.querySelectorAll('article :is(h1,h2,h3,h4)')].map(h => 
 # colours, so all get the rules that axe itself files under colour; and by what it shows or where
 # that lies, so an element that was hidden or lay elsewhere gets every rule again. Neither theme
 # tells about the text inside figures, whose ground axe cannot determine: tests/test_site.py does.
+# The contrast of a text, which takes axe most of its time, is decided by the text's own style and
+# by what is painted around it, so one text of each such kind is looked at.
 AUDIT = """async ([theme, tags]) => {
   const root = document.documentElement;
   root.dataset.theme = theme;
   await Promise.allSettled(document.getAnimations().map(animation => animation.finished));
-  const shown = [...document.querySelectorAll("*")].filter(
-    element => element.checkVisibility({visibilityProperty: true, opacityProperty: true}));
-  const places = new Map(shown.map(
+  const shown = new Set([...document.querySelectorAll("*")].filter(
+    element => element.checkVisibility({visibilityProperty: true, opacityProperty: true})));
+  const places = new Map([...shown].map(
     element => [element, Object.values(element.getBoundingClientRect().toJSON()).join()]));
   const known = root.places;
-  const other = shown.filter(element => known?.get(element) !== places.get(element));
+  const other = [...shown].filter(element => known?.get(element) !== places.get(element));
   root.places = places;
+
+  const plain = document.createElement("i");
+  document.body.append(plain);
+  const look = (element, names) => names.map(name => getComputedStyle(element)[name]).join();
+  const ground = ["backgroundColor", "backgroundImage", "opacity", "filter", "mixBlendMode",
+    "position", "zIndex", "transform", "clipPath", "overflow", "boxShadow", "float"];
+  const unpainted = look(plain, ground);
+  plain.remove();
+  const grounds = new Map(), kinds = new Set();
+  for (const element of document.querySelectorAll("*")) {
+    const own = look(element, ground), around = grounds.get(element.parentElement) ?? "";
+    grounds.set(element, own === unpainted ? around : `${around}/${own}`);
+    const words = element.matches("input, select, textarea")
+      || [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
+    const kind = words && shown.has(element) && grounds.get(element)
+      + look(element, ["color", "fontSize", "fontWeight", "textShadow", "display"]);
+    element.toggleAttribute("data-sample", kind && !kinds.has(kind));
+    kinds.add(kind);
+  }
+  axe.configure({rules: [{id: "color-contrast", selector: "[data-sample]"}]});
 
   const wanted = rule => rule.tags.some(tag => tags.includes(tag));
   const color = axe.getRules(["cat.color"]).filter(wanted).map(rule => rule.ruleId);
