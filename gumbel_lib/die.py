@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -23,13 +24,15 @@ from .noise import standard_gumbel
 from .optimisers import Optimiser, sgd
 from .relaxation import (
     exponential_schedule,
-    moments,
+    line,
     relaxed_mean,
     relaxed_variance,
     transforms,
 )
 
 Floats = NDArray[np.float64]
+
+_AT_ONCE = 1 << 16  # numbers of noise that `train` holds
 
 
 def roll(true_probs: ArrayLike, num_rolls: int, size: tuple[int, ...] = (), *, rng: Rng) -> Floats:
@@ -107,12 +110,13 @@ def sse(observed: ArrayLike, predicted: ArrayLike) -> Floats:
 def _pair(**vectors: ArrayLike) -> tuple[Any, Any]:
     """Two arrays of vectors over the same classes, and of shapes that broadcast."""
     first, second = vectors
-    y, b = (as_floats(value, name).astype(np.float64) for name, value in vectors.items())
+    y, b = (as_floats(value, name).astype(float, copy=False) for name, value in vectors.items())
     if y.shape[-1] != b.shape[-1] or y.shape[-1] == 0:
         raise ValueError(
             f"{first}: expected {max(1, b.shape[-1])} classes as in {second}, got {y.shape[-1]}"
         )
-    check_broadcast(**{first: y, second: b})
+    if y.shape != b.shape:
+        check_broadcast(**{first: y, second: b})
     return y, b
 
 
@@ -227,6 +231,13 @@ def cross_entropy_gradient(observed: ArrayLike, relaxed: ArrayLike, temperature:
     return gradient
 
 
+def _softmax(scores: Floats) -> Floats:
+    """Softmax along the last axis, with the classes first in memory: NumPy adds long rows fast."""
+    x = np.ascontiguousarray(scores.T)
+    weight = np.exp(x - x.max(axis=0))
+    return np.ascontiguousarray((weight / weight.sum(axis=0)).T)
+
+
 class Training(NamedTuple):
     """A training run: learned `probs` (replicates, K) and `sse` (num_steps, replicates).
 
@@ -313,17 +324,24 @@ def train(
     state = rule.init(logits)
     history = np.empty((len(temperatures), shape[0]))
     observed = roll(probs, batch_size, history.shape, rng=generator)
-    for step, temperature in enumerate(temperatures):
-        error = special.softmax(logits, axis=-1) - probs
-        history[step] = np.vecdot(error, error)
-        noise = standard_gumbel(samples, rng=generator)
-        relaxed = special.softmax((logits + noise) / temperature, axis=-1)
-        slope = gradient(observed[step], relaxed, float(temperature))
-        if np.shape(slope) != shape:
-            raise ValueError(f"gradient: expected shape {shape}, got {np.shape(slope)}")
-        state, change = rule.step(state, slope)
-        logits = logits + change
-    return Training(special.softmax(logits, axis=-1), history, temperatures)
+    # Noise is drawn, and errors are taken, for many steps at once.
+    at_once = max(1, _AT_ONCE // math.prod(samples))
+    for start in range(0, len(history), at_once):
+        some = slice(start, start + at_once)
+        path = np.empty_like(observed[some])
+        noises = standard_gumbel((len(path), *samples), rng=generator)
+        for place, y, noise, t in zip(
+            path, observed[some], noises, temperatures[some].tolist(), strict=True
+        ):
+            place[:] = logits
+            slope = gradient(y, _softmax((logits + noise) / t), t)
+            if np.shape(slope) != shape:
+                raise ValueError(f"gradient: expected shape {shape}, got {np.shape(slope)}")
+            state, change = rule.step(state, slope)
+            logits = logits + change
+        error = _softmax(path) - probs
+        history[some] = np.vecdot(error, error)
+    return Training(_softmax(logits), history, temperatures)
 
 
 class LossParts(NamedTuple):
@@ -415,21 +433,29 @@ def expected_loss_minimiser(true_probs: ArrayLike, temperature: float) -> Floats
     if probs.size == 1:
         return np.ones(1)
     # The one-dimensional means depend on the logits only by a shift: tabulate them once.
+    points, step = line(t)
     low = -90 * max(1.0, t)
-    grid = np.arange(low, 4 * t + 6, 0.05 * max(1.0, t))
-    table = interpolate.CubicSpline(grid, transforms(grid, t))
+    grid = np.arange(low, points[-1] + step, step / 4)
+    kept, *own = transforms(grid, t).T
+    kept = np.maximum(kept, 1e-300)
+    table = interpolate.CubicSpline(grid, np.stack([np.log(kept), *own / kept], axis=-1))
 
-    def loss(free: Floats) -> float:
+    def loss(free: Floats) -> tuple[float, Floats]:
+        """sum_k E b_k^2 - 2 p_k E b_k, the loss up to a constant, and its gradient."""
         logits = np.append(free, 0.0)
-        first, second = moments(logits, t, lambda x, _: table(np.maximum(x, low)))
-        return float(((first - probs) ** 2 + second - first**2).sum())
+        x = np.maximum(points[:, None] + logits - logits.max(), low)
+        (log_kept, first, second), slopes = (np.moveaxis(table(x, n), -1, 0) for n in (0, 1))
+        weight = step * np.exp(log_kept.sum(axis=-1))
+        parts = (second - 2 * probs * first).sum(axis=-1)
+        gradient = weight @ (slopes[0] * parts[:, None] + slopes[2] - 2 * probs * slopes[1])
+        return float(weight @ parts), gradient[:-1]
 
     # The loss has plateaus, where a search may stall: start at the truth and at equal logits.
     truth = np.log(np.maximum(probs, 1e-3))
     starts = truth[:-1] - truth[-1], np.zeros(probs.size - 1)
     found = min(
         (
-            optimize.minimize(loss, start, method="BFGS", jac="3-point", options={"gtol": 1e-9})
+            optimize.minimize(loss, start, method="BFGS", jac=True, options={"gtol": 1e-9})
             for start in starts
         ),
         key=lambda result: float(result.fun),

@@ -45,8 +45,9 @@ def _dot(left: Sequence[Fraction], right: Sequence[Fraction]) -> Fraction:
     return sum((x * y for x, y in zip(left, right, strict=True)), Fraction(0))
 
 
-def _relaxed_law(logits: Any, temperature: float) -> tuple[Floats, Floats]:
-    """Relaxed samples of three faces on a grid, and their weights; means are good to 1e-8.
+@functools.cache
+def _noise_law() -> tuple[Floats, Floats]:
+    """Noise of three faces on a grid, less that of the first, and the weights.
 
     The differences u, v of three standard Gumbels have the density
     2 exp(-u - v) / (1 + exp(-u) + exp(-v))^3.
@@ -54,8 +55,19 @@ def _relaxed_law(logits: Any, temperature: float) -> tuple[Floats, Floats]:
     step = 0.5
     u, v = (x.ravel() for x in np.meshgrid(*[np.arange(-20.0, 20.0, step)] * 2))
     weight = 2 * step**2 * np.exp(-u - v) / (1 + np.exp(-u) + np.exp(-v)) ** 3
-    noise = np.stack([np.zeros_like(u), u, v], axis=-1)
-    return softmax(logits + noise, temperature), weight
+    return np.array([np.zeros_like(u), u, v]).T, weight
+
+
+def _relax(point: Any, noise: Floats, t: float) -> Any:
+    """Relaxed samples, for complex logits too."""
+    weight = np.exp((point + noise) / t)
+    return weight / weight.sum(axis=-1, keepdims=True)
+
+
+def _relaxed_law(logits: Any, temperature: float) -> tuple[Floats, Floats]:
+    """Relaxed samples of three faces on a grid, and their weights; means are good to 1e-8."""
+    noise, weight = _noise_law()
+    return _relax(logits, noise, temperature), weight
 
 
 @claim(
@@ -207,12 +219,6 @@ def _slope(function: Callable[[Any], Any], point: Floats) -> Floats:
     step = 1e-30
     units = np.eye(point.size)
     return np.array([function(point + 1j * step * unit).imag / step for unit in units])
-
-
-def _relax(point: Any, noise: Floats, t: float) -> Any:
-    """Relaxed samples, for complex logits too."""
-    weight = np.exp((point + noise) / t)
-    return weight / weight.sum(axis=-1, keepdims=True)
 
 
 @claim(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from itertools import combinations, product
 from typing import Any
 
@@ -27,6 +28,23 @@ def _logistic_pdf(x: Floats) -> Floats:
     return density
 
 
+@functools.cache
+def _bent_logpdf() -> Any:
+    """The log-density up to a constant, and its Hessian, at many points (all entries but one)."""
+    jax = cpu_jax(double=True)
+    jnp = jax.numpy
+
+    def logpdf(free: Any, logits: Any, temperature: float) -> Any:
+        log_b = jnp.log(jnp.append(free, 1 - free.sum()))
+        z = logits - temperature * log_b
+        return (z - log_b).sum() - logits.size * jax.nn.logsumexp(z)
+
+    def both(*point: Any) -> tuple[Any, Any]:
+        return logpdf(*point), jax.hessian(logpdf)(*point)
+
+    return jax.jit(jax.vmap(both, in_axes=(0, None, None)))
+
+
 @claim(
     "log-convex",
     "At temperatures up to 1/(K - 1) the log-density of the relaxed sample is convex, so it has "
@@ -37,16 +55,7 @@ def _logistic_pdf(x: Floats) -> Floats:
     wrong={"factors": (2.0,)},
 )
 def log_convex(factors: tuple[float, ...] = (0.5, 1.0)) -> float:
-    jax = cpu_jax(double=True)
-    jnp = jax.numpy
-
-    def logpdf(free: Any, logits: Any, temperature: float) -> Any:
-        log_b = jnp.log(jnp.append(free, 1 - free.sum()))
-        z = logits - temperature * log_b
-        return (z - log_b).sum() - logits.size * jax.nn.logsumexp(z)
-
-    values = jax.vmap(logpdf, in_axes=(0, None, None))
-    hessians = jax.jit(jax.vmap(jax.hessian(logpdf), in_axes=(0, None, None)))
+    bent = _bent_logpdf()
     rng = np.random.default_rng(0)
     worst = 0.0
     for num_classes in (3, 4, 5):
@@ -56,9 +65,9 @@ def log_convex(factors: tuple[float, ...] = (0.5, 1.0)) -> float:
             for factor in factors:
                 t = factor / (num_classes - 1)
                 # The density bent here is the library's, up to its constant.
-                constant = concrete_logpdf(points, logits, t) - values(points[:, :-1], logits, t)
-                bend = np.asarray(hessians(points[:, :-1], logits, t))
-                eigenvalues = np.linalg.eigvalsh(bend)
+                values, hessians = bent(points[:, :-1], logits, t)
+                constant = concrete_logpdf(points, logits, t) - values
+                eigenvalues = np.linalg.eigvalsh(hessians)
                 relative = -eigenvalues[:, 0] / np.abs(eigenvalues).max(axis=1)
                 worst = max(worst, float(relative.max()), float(np.ptp(constant)))
     return worst

@@ -417,22 +417,21 @@ def straight_through(
     soft = special.softmax((LOGITS + noise) / temperatures[:, None], axis=-1)
     hard = np.eye(LOGITS.size)[np.argmax(LOGITS + noise, axis=-1)]
     draws = jnp.asarray(LOGITS), jnp.asarray(noise), jnp.asarray(temperatures)
-    gaps = []
-    for order in orders:
 
-        def estimate(logits: Any, g: Any, t: Any, order: Any = order) -> Any:
-            soft = relaxation.gumbel_softmax(logits, g, t)
-            hard = jax.nn.one_hot(trick.gumbel_max(logits, g), soft.shape[-1], dtype=soft.dtype)
-            return order(hard, soft, jax.lax.stop_gradient)
+    def estimates(logits: Any, g: Any, t: Any) -> tuple[Any, Any]:
+        """The losses of every order's estimate, and these estimates."""
+        soft = relaxation.gumbel_softmax(logits, g, t)
+        hard = jax.nn.one_hot(trick.gumbel_max(logits, g), soft.shape[-1], dtype=soft.dtype)
+        made = [order(hard, soft, jax.lax.stop_gradient) for order in orders]
+        return [[loss(z) for loss in losses] for z in made], made
 
-        gaps.append(np.abs(jax.vmap(estimate, (None, 0, 0))(*draws) - hard).max())
-        for loss in losses:
-            composed = lambda *draw, loss=loss, estimate=estimate: loss(estimate(*draw))  # noqa: E731
-            found = jax.vmap(jax.grad(composed), (None, 0, 0))(*draws)
-            slope = np.asarray(jax.vmap(jax.grad(loss))(soft if slope_at_soft else hard))
-            inner = (soft * slope).sum(axis=-1, keepdims=True)
-            exact = soft * (slope - inner) / temperatures[:, None]
-            gaps.append(np.abs(found - exact).max())
+    found, made = jax.jit(jax.vmap(jax.jacrev(estimates, has_aux=True), (None, 0, 0)))(*draws)
+    gaps = [np.abs(z - hard).max() for z in made]
+    for i, loss in enumerate(losses):
+        slope = np.asarray(jax.vmap(jax.grad(loss))(soft if slope_at_soft else hard))
+        inner = (soft * slope).sum(axis=-1, keepdims=True)
+        exact = soft * (slope - inner) / temperatures[:, None]
+        gaps += [np.abs(slopes[i] - exact).max() for slopes in found]
     return float(max(gaps))
 
 

@@ -413,10 +413,12 @@ def chunk_noise_alike(rows: Floats, seed: int) -> Indices:
 
 def by_chunks(rows: Floats, seed: int, keyed: bool = True) -> Indices:
     """Pairs of each row by `sample_distributed`, in chunks of four classes."""
+    import dask
     import dask.array as da
 
     shards = da.from_array(rows, chunks=(500, 4))
-    return sample_distributed(shards, 2, seed=seed, keyed=keyed)
+    with dask.config.set(scheduler="synchronous"):  # the chunks are small: threads would only wait
+        return sample_distributed(shards, 2, seed=seed, keyed=keyed)
 
 
 @claim(
