@@ -5,7 +5,7 @@ import sys
 
 # A slow machine would tell on stderr, which no notebook may hold, that it builds its font cache.
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
-# JSON Schema, which Altair imports, takes a second to prepare a check of addresses; no chart has one.
+# JSON Schema, which Altair imports, takes a second to prepare a check of addresses in documents.
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 from ..claims import verify  # noqa: E402
