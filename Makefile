@@ -13,7 +13,7 @@ PYTEST := $(BIN)/pytest -n 2 --durations 10
 	@$(PYTHON) -m venv --clear .venv
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.txt > .venv/uv.txt
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
-	$(BIN)/uv pip install --python .venv --require-hashes -r requirements.txt
+	$(BIN)/uv pip install --python .venv --compile-bytecode --require-hashes -r requirements.txt
 	$(BIN)/uv pip install --python .venv --no-build-isolation --no-deps -e .
 	@touch $@
 
