@@ -51,19 +51,20 @@ AUDIT = """async ([theme, tags]) => {
 
   const plain = document.createElement("i");
   document.body.append(plain);
-  const look = (element, names) => names.map(name => getComputedStyle(element)[name]).join();
+  const look = (style, names) => names.map(name => style[name]).join();
   const ground = ["backgroundColor", "backgroundImage", "opacity", "filter", "mixBlendMode",
     "position", "zIndex", "transform", "clipPath", "overflow", "boxShadow", "float"];
-  const unpainted = look(plain, ground);
+  const unpainted = look(getComputedStyle(plain), ground);
   plain.remove();
   const grounds = new Map(), kinds = new Set();
   for (const element of document.querySelectorAll("*")) {
-    const own = look(element, ground), around = grounds.get(element.parentElement) ?? "";
+    const style = getComputedStyle(element), own = look(style, ground);
+    const around = grounds.get(element.parentElement) ?? "";
     grounds.set(element, own === unpainted ? around : `${around}/${own}`);
     const words = element.matches("input, select, textarea")
       || [...element.childNodes].some(node => node.nodeType === 3 && node.data.trim());
     const kind = words && shown.has(element) && grounds.get(element)
-      + look(element, ["color", "fontSize", "fontWeight", "textShadow", "display"]);
+      + look(style, ["color", "fontSize", "fontWeight", "textShadow", "display"]);
     element.toggleAttribute("data-sample", kind && !kinds.has(kind));
     kinds.add(kind);
   }

@@ -33,7 +33,7 @@ def glance() -> dict[str, Any]:
         draws = draws.transform_calculate(**{f"w{k}": wins, f"c{k}": value})
     totals = {f"wins{k}": f"sum(w{k})" for k in range(3)}
     values = {f"s{k}": f"max(c{k})" for k in range(3)}
-    tally = draws.transform_aggregate(**totals, **values)  # type: ignore[arg-type]
+    tally = draws.transform_aggregate(**totals, **values)
     for k in range(3):
         share, prob = f"datum.wins{k} / {DRAWS}", f"exp(l{k}) / (exp(l0) + exp(l1) + exp(l2))"
         tally = tally.transform_calculate(**{f"share{k}": share, f"p{k}": prob})
