@@ -27,7 +27,7 @@ from .trick import perturb
 
 Floats = NDArray[np.float64]
 
-_AT_ONCE = 1 << 6  # points whose integrands `transforms` holds: 0.1 MB each, which malloc reuses
+_AT_ONCE = 1 << 6  # points whose integrands `transforms` holds: 0.1 MB, as a cache holds
 
 
 def softmax(logits: Array, temperature: Any = 1.0, *, axis: int = -1) -> Array:
@@ -191,26 +191,33 @@ def line(t: float) -> tuple[Floats, float]:
 
 def transforms(x: Floats, t: float) -> Floats:
     """E[e^-h], E[h e^-h] / t and E[h^2 e^-h] / t, stacked last, with h = exp((x + g)/t)."""
-    if x.size > _AT_ONCE:
-        parts = np.array_split(x.ravel(), -(-x.size // _AT_ONCE))
-        return np.concatenate([transforms(part, t) for part in parts]).reshape(*x.shape, 3)
     step = 0.2
     if t > 1:
         g = np.arange(-4.5, 40, step)
         weight = step * np.exp(-g - np.exp(-g))
-        h = np.exp(x / t)[..., None] * np.exp(g / t)
-        decay = np.exp(-h)
-        slope = h * decay
-        return np.stack([decay @ weight, slope @ weight / t, (h * slope) @ weight / t], axis=-1)
-    # For t <= 1 the mean is taken over y = log h given x: integration by parts moves the
-    # derivatives from the steep e^-h to the Gumbel's CDF, which stays smooth as t falls.
-    y = np.arange(-40, 4.5, step)
-    weight = step * np.exp(y - np.exp(y))
-    upper = np.exp(x)[..., None] * np.exp(-t * y)
-    cdf = np.exp(-upper)
-    pdf = cdf * upper
-    own = pdf @ weight
-    return np.stack([cdf @ weight, own, (1 - t) * own + t * ((pdf * upper) @ weight)], axis=-1)
+        points, factors = np.exp(x / t), np.exp(g / t)
+    else:
+        # The mean is taken over y = log h given x: integration by parts moves the derivatives
+        # from the steep e^-h to the Gumbel's CDF, which stays smooth as t falls.
+        y = np.arange(-40, 4.5, step)
+        weight = step * np.exp(y - np.exp(y))
+        points, factors = np.exp(x), np.exp(-t * y)
+    points = points.ravel()
+    sums = np.empty((points.size, 3))
+    held = np.empty((2, min(points.size, _AT_ONCE), weight.size))
+    for start in range(0, points.size, _AT_ONCE):
+        some = slice(start, start + _AT_ONCE)
+        h, integrand = held[:, : points[some].size]
+        np.multiply.outer(points[some], factors, out=h)
+        np.exp(np.negative(h, out=integrand), out=integrand)
+        for power in range(3):
+            sums[some, power] = integrand @ weight
+            integrand *= h
+    if t > 1:
+        sums[:, 1:] /= t
+    else:
+        sums[:, 2] = (1 - t) * sums[:, 1] + t * sums[:, 2]
+    return sums.reshape(*x.shape, 3)
 
 
 def relaxed_mean(logits: ArrayLike, temperature: float) -> Floats:
