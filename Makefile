@@ -35,7 +35,7 @@ chapter: .venv/ready ## execute, check and build one chapter: make chapter NAME=
 	@echo "The chapter: file://$(CURDIR)/_build/html/chapters/$(NAME).html"
 
 notebooks: .venv/ready ## execute all notebooks and store their outputs
-	$(BIN)/python -m gumbel_lib.book.picture
+	$(BIN)/python -m gumbel_lib.book.cover
 	$(BIN)/python -m gumbel_lib.book.notebooks
 
 claims: .venv/ready ## print the ledger of claims

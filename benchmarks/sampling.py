@@ -27,8 +27,7 @@ import numpy as np
 from scipy.stats.sampling import DiscreteAliasUrn
 from tqdm import tqdm
 
-from gumbel_lib.book.figures import render
-from gumbel_lib.book.plots.scale import benchmark_figure
+from gumbel_lib.chapters.scale import figures
 from gumbel_lib.sampling import sample_categorical, sample_distributed
 
 OURS = "sample_categorical"
@@ -261,7 +260,7 @@ def draw_figure(cases: list[dict[str, Any]]) -> None:
         file = STORE.parents[1] / "_build" / f"sampling-{dtype}.svg"
         file.parent.mkdir(exist_ok=True)
         chosen = [case for case in cases if case["dtype"] == dtype]
-        file.write_text(render(*benchmark_figure(chosen)), encoding="utf-8")
+        file.write_text(figures.benchmark(chosen).svg(), encoding="utf-8")
         print(f"figure: {file.as_uri()}")
 
 

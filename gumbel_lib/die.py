@@ -21,7 +21,7 @@ from ._checks import (
     check_positive,
 )
 from .noise import standard_gumbel
-from .optimisers import Optimiser, sgd
+from .optimizers import Optimizer, sgd
 from .relaxation import (
     exponential_schedule,
     line,
@@ -262,7 +262,7 @@ def train(
     rng: Rng,
     num_samples: int | None = None,
     gradient: Callable[[Any, Any, float], Floats] = sse_gradient,
-    optimiser: Callable[[float], Optimiser] = sgd,
+    optimizer: Callable[[float], Optimizer] = sgd,
 ) -> Training:
     r"""Learn a die's probabilities from its rolls through relaxed samples.
 
@@ -289,8 +289,8 @@ def train(
         must be one that takes them so, such as `averaged_sse_gradient`.
     gradient : callable
         ``gradient(observed, relaxed, temperature)``, of shape (replicates, K).
-    optimiser : callable
-        Maps the learning rate to an `Optimiser`: `sgd` or `adam`.
+    optimizer : callable
+        Maps the learning rate to an `Optimizer`: `sgd` or `adam`.
 
     Returns
     -------
@@ -320,7 +320,7 @@ def train(
     temperatures = exponential_schedule(start, end, num_steps)
     generator = as_generator(rng)
     logits = np.zeros(shape)
-    rule = optimiser(learning_rate)
+    rule = optimizer(learning_rate)
     state = rule.init(logits)
     history = np.empty((len(temperatures), shape[0]))
     observed = roll(probs, batch_size, history.shape, rng=generator)

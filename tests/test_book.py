@@ -108,7 +108,7 @@ def test_the_style_sheet_has_every_role_in_both_themes():
 
 def test_the_mathematics_does_not_import_the_presentation():
     code = (
-        "import sys, gumbel_lib.die, gumbel_lib.maxima, gumbel_lib.optimisers, gumbel_lib.claims\n"
+        "import sys, gumbel_lib.die, gumbel_lib.maxima, gumbel_lib.optimizers, gumbel_lib.claims\n"
         "gumbel_lib.claims.all_claims()\n"
         "heavy = {'matplotlib', 'pandas', 'IPython', 'seaborn', 'gumbel_lib.book'}\n"
         "print(sorted(heavy & set(sys.modules)))"
@@ -118,7 +118,7 @@ def test_the_mathematics_does_not_import_the_presentation():
 
 
 def test_the_picture_of_the_first_page_is_the_one_the_code_draws():
-    from gumbel_lib.book.picture import PATH, picture
+    from gumbel_lib.book.cover import PATH, picture
 
     stored = (Path(__file__).parents[1] / PATH).read_text(encoding="utf-8")
     assert stored == picture(), "run `make notebooks` and commit the result"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import optimize, special
 
 from gumbel_lib import die, gumbel_softmax, standard_gumbel
-from gumbel_lib.optimisers import adam
+from gumbel_lib.optimizers import adam
 from gumbel_lib.relaxation import relaxed_mean
 
 PROBS = np.array([0.05, 0.05, 0.10, 0.13, 0.27, 0.40])
@@ -129,7 +129,7 @@ def test_longer_training_moves_away_and_the_repairs_do_not():
 
 
 def test_adam_arrives_sooner_and_then_leaves():
-    run = die.train(PROBS, replicates=20, rng=0, optimiser=adam)
+    run = die.train(PROBS, replicates=20, rng=0, optimizer=adam)
     curve = run.sse.mean(axis=1)
     assert curve.min() < curve[0] / 4
     assert curve.argmin() < 500

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import special, stats
 
 from gumbel_lib import standard_gumbel
-from gumbel_lib.claims.scale import order_probabilities
+from gumbel_lib.chapters.scale.claims import order_probabilities
 from gumbel_lib.sampling import GumbelReservoir, reservoir, top_k
 
 LOGITS = np.array([1.0, -0.5, 0.2, -2.0, 0.7])

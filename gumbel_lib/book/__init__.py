@@ -1,4 +1,4 @@
-"""How the book shows things: figure style, self-describing figures, the Sphinx side."""
+"""How the book shows things: style, figures, interactives, notebooks, the Sphinx side."""
 
 import logging
 import sys
@@ -7,8 +7,3 @@ import sys
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 # JSON Schema, which Altair imports, takes a second to prepare a check of addresses in documents.
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
-
-from ..claims import verify  # noqa: E402
-from .figures import show  # noqa: E402
-
-__all__ = ["show", "verify"]

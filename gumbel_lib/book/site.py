@@ -20,11 +20,11 @@ from myst_nb.core.render import MimeData, MimeRenderPlugin
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from . import mathematics
-from .interactive import MIME, VEGA_LITE
-from .picture import PATH as PICTURE
-from .picture import card
+from . import typesetting
+from .cover import PATH as PICTURE
+from .cover import card
 from .style import PALETTE
+from .vega import MIME, VEGA_LITE
 
 SVG = "http://www.w3.org/2000/svg"
 ElementTree.register_namespace("", SVG)
@@ -56,10 +56,10 @@ class Interactive(SphinxDirective):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Call the function, which returns the specification."""
+        """Call the function, which returns an interactive."""
         module, function = self.arguments[0].split(".")
-        interactive = importlib.import_module(f".interactives.{module}", __package__)
-        spec = getattr(interactive, function)()
+        interactive = importlib.import_module(f"gumbel_lib.chapters.{module}.interactive")
+        spec = getattr(interactive, function)().specification
         return [nodes.raw(text=interactive_html(spec, function), format="html")]
 
 
@@ -169,10 +169,10 @@ def _write_static(app: Sphinx) -> None:
     app.config.html_static_path += [str(folder), str(Path(__file__).parent / "static")]
 
 
-def _write_mathematics(app: Sphinx, env: Any) -> None:
+def _write_formulas(app: Sphinx, env: Any) -> None:
     for page in env.found_docs:
-        mathematics.read(env.get_doctree(page))
-    mathematics.write_static(Path(app.doctreedir) / "static")
+        typesetting.read(env.get_doctree(page))
+    typesetting.write_static(Path(app.doctreedir) / "static")
 
 
 def _tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: object) -> None:
@@ -214,10 +214,10 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("inline-svg", InlineSvg)
     app.add_directive("interactive", Interactive)
     app.connect("builder-inited", _write_static)
-    app.connect("env-updated", _write_mathematics)
+    app.connect("env-updated", _write_formulas)
     app.connect("html-page-context", _tidy)
     app.connect("autodoc-skip-member", _skip_fields)
-    inline, block = mathematics.visit_inline, mathematics.visit_block
+    inline, block = typesetting.visit_inline, typesetting.visit_block
     app.add_html_math_renderer("built", (inline, None), (block, None))
     app.add_css_file("math.css")
     app.add_css_file("palette.css")

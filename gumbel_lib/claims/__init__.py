@@ -20,20 +20,6 @@ import sympy
 from numpy.typing import NDArray
 from scipy import stats
 
-# The pages that state claims, in the order of the book: a module of this package and a title each.
-# The tests hold notebooks, table of contents, index and ledger to this list.
-CHAPTERS = {
-    "why_differentiability": "Why differentiability",
-    "max_distributions": "Distributions of the maximum",
-    "gumbel_max": "The Gumbel-max trick",
-    "reparameterization": "Reparameterization: parameters apart from noise",
-    "relaxation": "Relaxation: a softmax for the argmax",
-    "die_training": "Training a biased die",
-    "die_revisited": "The die revisited: why it works, and when it stops working",
-    "numerics": "Where floating point bites",
-    "scale": "From one row to a billion classes",
-    "questions": "Questions readers ask",
-}
 METHODS = (
     "symbolic",
     "quadrature",
@@ -161,11 +147,7 @@ def claim(
         raise ValueError(f"power: expected for Monte Carlo claims and no others, label {label!r}")
 
     def register(check: Callable[..., float]) -> Callable[..., float]:
-        chapter = check.__module__.rpartition(".")[2]
-        if chapter not in CHAPTERS:
-            raise ValueError(
-                f"chapter: expected one that CHAPTERS in {__name__} lists, got {chapter!r}"
-            )
+        chapter = check.__module__.split(".")[-2]  # of gumbel_lib.chapters.NAME.claims
         _REGISTRY[label] = Claim(
             label, chapter, statement, method, bound, check, control, wrong, power
         )
@@ -174,12 +156,9 @@ def claim(
     return register
 
 
-def all_claims() -> dict[str, Claim]:
-    """Every claim by its label, in the order of the chapters."""
-    for chapter in CHAPTERS:
-        importlib.import_module(f"{__name__}.{chapter}")
-    order = list(CHAPTERS)
-    return dict(sorted(_REGISTRY.items(), key=lambda item: order.index(item[1].chapter)))
+def registered(module: str) -> dict[str, Claim]:
+    """The claims that a module has registered, by their labels."""
+    return {label: one for label, one in _REGISTRY.items() if one.discrepancy.__module__ == module}
 
 
 def cpu_jax(*, double: bool) -> Any:
@@ -216,44 +195,6 @@ def chi_square_power(probs: NDArray[np.float64], draws: int, error: float) -> st
         f"chi-square of {draws:,} draws, false alarm 1e-4; an error of {error:g} in the first "
         f"class is caught with probability {power:.3g}"
     )
-
-
-def verify(*labels: str) -> Verdicts:
-    """Check the claims of these labels, each with its control.
-
-    Parameters
-    ----------
-    *labels : str
-        Labels of `all_claims`; with none, every claim.
-
-    Returns
-    -------
-    Verdicts
-        A list that shows itself as a table.
-
-    Raises
-    ------
-    ValueError
-        If a label is unknown.
-    AssertionError
-        If a claim does not hold, or its control does.
-
-    Examples
-    --------
-    >>> verify("gumbel-max")[0].holds
-    True
-    """
-    known = all_claims()
-    for label in labels:
-        if label not in known:
-            raise ValueError(f"label: expected one of {', '.join(known)}, got {label!r}")
-    verdicts = Verdicts(check(known[label]) for label in labels or known)
-    failed = [verdict for verdict in verdicts if not verdict.holds]
-    if failed:
-        raise AssertionError(
-            f"a claim must hold and its control must not, got\n{Verdicts(failed)!r}"
-        )
-    return verdicts
 
 
 def check(claim: Claim) -> Verdict:

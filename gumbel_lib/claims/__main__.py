@@ -9,7 +9,8 @@ import sys
 
 from tqdm import tqdm
 
-from . import Verdict, Verdicts, all_claims, check
+from ..chapters import all_claims
+from . import Verdict, Verdicts, check
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,9 +1,9 @@
 """Fast exact sampling: of rows, without replacement, from streams, and from shards."""
 
 from .categorical import sample_categorical
-from .distributed import sample_distributed
+from .dask import sample_distributed
 from .reservoir import GumbelReservoir
-from .subsets import sample_without_replacement, top_k
+from .without_replacement import sample_without_replacement, top_k
 
 __all__ = [
     "GumbelReservoir",

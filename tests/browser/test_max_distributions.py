@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from gumbel_lib.book.interactives.max_distributions import SIZES
-from gumbel_lib.claims.max_distributions import PARENTS
+from gumbel_lib.chapters.max_distributions.claims import PARENTS
+from gumbel_lib.chapters.max_distributions.interactive import SIZES
 from gumbel_lib.maxima import gumbel_limit, maximum_cdf, sup_distance
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from gumbel_lib.claims.numerics import levels_probability
+from gumbel_lib.chapters.numerics.claims import levels_probability
 
 
 def test_the_chances_agree_with_a_sum_over_all_levels(interactive):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import special
 
-from gumbel_lib import claims, die
+from gumbel_lib import chapters, die
 from gumbel_lib.claims import die_revisited as checks
 from gumbel_lib.relaxation import relaxed_mean
 
-CLAIMS = claims.all_claims()
+CLAIMS = chapters.all_claims()
 DIE = checks.DIE
 
 

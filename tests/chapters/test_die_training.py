@@ -6,10 +6,10 @@ import nbformat
 import numpy as np
 import pytest
 
-from gumbel_lib import claims, die
+from gumbel_lib import chapters, die
 from gumbel_lib.relaxation import softmax
 
-CLAIMS = claims.all_claims()
+CLAIMS = chapters.all_claims()
 
 
 def formula(*, sign=1, power=1, factor=2, weight=lambda b: b, c=lambda b, y: ((b - y) * b).sum()):

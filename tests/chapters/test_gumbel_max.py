@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from gumbel_lib import claims, gumbel_max, standard_gumbel
-from gumbel_lib.book.picture import DRAWS
+from gumbel_lib import chapters, gumbel_max, standard_gumbel
+from gumbel_lib.book.cover import DRAWS
 
-CLAIMS = claims.all_claims()
+CLAIMS = chapters.all_claims()
 SD = np.pi / np.sqrt(6)
 
 

@@ -5,11 +5,11 @@ import pytest
 import sympy
 from scipy import stats
 
-from gumbel_lib import claims
+from gumbel_lib import chapters
 from gumbel_lib.claims import max_distributions as chapter
 from gumbel_lib.maxima import gumbel_limit, maximum_pdf
 
-CLAIMS = claims.all_claims()
+CLAIMS = chapters.all_claims()
 
 
 def by_moments(parent, n):

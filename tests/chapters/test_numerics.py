@@ -6,10 +6,10 @@ import pytest
 import sympy
 from scipy import special
 
-from gumbel_lib import claims, standard_gumbel
+from gumbel_lib import chapters, standard_gumbel
 from gumbel_lib.claims import numerics
 
-CLAIMS = claims.all_claims()
+CLAIMS = chapters.all_claims()
 
 
 def right_sum(odds, levels):

@@ -5,12 +5,12 @@ import pytest
 import sympy
 from scipy import special, stats
 
-from gumbel_lib import claims
+from gumbel_lib import chapters
 from gumbel_lib.claims import questions
 from gumbel_lib.noise import standard_gumbel
 from gumbel_lib.relaxation import gumbel_softmax
 
-CLAIMS = claims.all_claims()
+CLAIMS = chapters.all_claims()
 
 
 def best_last(probs):

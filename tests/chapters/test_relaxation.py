@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from gumbel_lib import claims
+from gumbel_lib import chapters
 from gumbel_lib.claims import relaxation
 from gumbel_lib.relaxation import concrete_logpdf, relaxed_mean, relaxed_variance, softmax
 
-CLAIMS = claims.all_claims()
+CLAIMS = chapters.all_claims()
 NORMAL = stats.norm(scale=np.pi / np.sqrt(6))
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from gumbel_lib import claims
-from gumbel_lib.claims.reparameterization import Case
+from gumbel_lib import chapters
+from gumbel_lib.chapters.reparameterization.claims import Case
 
-CLAIMS = claims.all_claims()
+CLAIMS = chapters.all_claims()
 # A path with a jump that the noise moves, and one with a derivative that is off by half.
 JUMP = Case(lambda t, g: 1.0 * (g < t), lambda t, g: 0.0, 0.4, stats.norm, (-10, 10))
 HALVED = Case(lambda t, g: (t + g) ** 2, lambda t, g: t + g, 0.4, stats.norm, (-10, 10))

@@ -5,12 +5,12 @@ import pytest
 import sympy
 from scipy import special, stats
 
-from gumbel_lib import claims
+from gumbel_lib import chapters
 from gumbel_lib.claims import scale
 from gumbel_lib.noise import keyed_gumbel
 from gumbel_lib.sampling import GumbelReservoir, sample_categorical, top_k
 
-CLAIMS = claims.all_claims()
+CLAIMS = chapters.all_claims()
 
 
 def uniform_inside_groups(logits, *, size, rng):

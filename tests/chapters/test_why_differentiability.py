@@ -7,10 +7,10 @@ import pytest
 import sympy
 from scipy import optimize
 
-from gumbel_lib import claims
+from gumbel_lib import chapters
 from gumbel_lib.claims import why_differentiability as chapter
 
-CLAIMS = claims.all_claims()
+CLAIMS = chapters.all_claims()
 
 
 def two_sided(function, slope, start):

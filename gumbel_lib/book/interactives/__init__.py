@@ -1,1 +1,0 @@
-"""Interactive figures, a module a chapter."""

@@ -1,0 +1,99 @@
+"""Interactive figures: noise is the data, parameters are sliders, the formula runs in the page.
+
+An interactive is an Altair chart with a layer named ``readout``, a text mark that says in words
+what the chart shows. The site turns it into a live region for screen readers, and shows the
+chart's first state where JavaScript is off.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from .style import GRID, INK, MUTED, PAPER
+
+MIME = "application/vnd.vegalite.v5+json"  # as JupyterLab knows it
+VEGA_LITE = "5.20"
+WIDTH, HEIGHT = 620, 260  # the site lets the width follow the page
+_AXIS = {"domainColor": MUTED, "gridColor": GRID, "labelColor": INK, "tickColor": MUTED}
+_TEXT = {"labelFontSize": 12, "titleColor": INK, "titleFontSize": 12, "titleFontWeight": "normal"}
+CONFIG = {
+    "axis": {**_AXIS, **_TEXT},
+    "background": PAPER,
+    "font": "sans-serif",
+    "legend": {"labelColor": INK, "orient": "bottom", **_TEXT},
+    "text": {"color": INK, "fontSize": 12},
+    "view": {"stroke": None},
+}
+
+
+def rows(**columns: ArrayLike) -> Any:
+    """Chart data from columns of one length, as CSV, floats to 9 significant digits."""
+    table = pd.DataFrame({name: np.asarray(column) for name, column in columns.items()})
+    values = table.to_csv(index=False, float_format="%.9g", lineterminator="\n")
+    parse = {
+        name: "number" if np.issubdtype(kind, np.number) else "string"
+        for name, kind in table.dtypes.items()
+    }
+    return alt.Data(values=values, format=alt.DataFormat(type="csv", parse=parse))
+
+
+def slider(name: str, label: str, low: float, high: float, step: float, value: float) -> Any:
+    """A parameter of the chart with a slider that carries its label."""
+    bind = alt.binding_range(min=low, max=high, step=step, name=label)
+    return alt.param(name=name, value=value, bind=bind)
+
+
+def menu(name: str, label: str, options: list[str], value: str) -> Any:
+    """A parameter of the chart with a drop-down menu that carries its label."""
+    return alt.param(name=name, value=value, bind=alt.binding_select(options=options, name=label))
+
+
+def readout(data: alt.Chart) -> Any:
+    """The layer that shows the field ``readout`` of its single row above the chart."""
+    text = data.mark_text(align="left", baseline="bottom", lineBreak="\n")
+    return text.encode(x=alt.value(0), y=alt.value(-8), text="readout:N").properties(name="readout")
+
+
+class Interactive:
+    """An interactive chart that shows itself, with a description of what can be done with it.
+
+    Parameters
+    ----------
+    chart : altair.LayerChart
+        With a layer made by `readout`.
+    description : str
+        What a reader who cannot see the chart should know.
+
+    Attributes
+    ----------
+    chart, description
+        The chart, laid out and coloured as the book's, and the description.
+
+    Raises
+    ------
+    ValueError
+        If the chart has no readout.
+    """
+
+    def __init__(self, chart: alt.LayerChart, description: str) -> None:
+        if not any(getattr(layer, "name", None) == "readout" for layer in chart.layer):
+            raise ValueError("chart: expected a layer made by `readout`, got none")
+        self.description = " ".join(description.split())
+        chart = chart.properties(width=WIDTH, description=self.description, usermeta={})
+        if chart.height is alt.Undefined:
+            chart = chart.properties(height=HEIGHT)
+        self.chart = chart.configure(**CONFIG)
+
+    @property
+    def specification(self) -> dict[str, Any]:
+        """The Vega-Lite specification."""
+        spec: dict[str, Any] = self.chart.to_dict()
+        return spec
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {MIME: self.specification, "text/plain": self.description}

@@ -1,0 +1,1 @@
+"""*The die revisited: why it works, and when it stops working*."""

@@ -1,0 +1,1 @@
+"""*The Gumbel-max trick*."""

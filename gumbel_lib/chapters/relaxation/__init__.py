@@ -1,0 +1,1 @@
+"""*Relaxation: a softmax for the argmax*."""

@@ -1,0 +1,120 @@
+"""Interactive of the chapter relaxation: a cloud of relaxed samples on the simplex."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import numpy as np
+from numpy.typing import NDArray
+
+from ...book.style import BLUE, GREEN, INK, MUTED, ORANGE, PAPER, PURPLE
+from ...book.vega import Interactive, readout, rows, slider
+
+CLASSES = range(3)
+KINDS = [*(f"class {k} wins" for k in CLASSES), "mean of b", "softmax(logits)"]
+COLORS = [BLUE, ORANGE, GREEN, PURPLE, INK]
+SHAPES = ["circle", "square", "triangle-up", "diamond", "cross"]
+SIDE = "min(width - 50, 1.15 * (height - 50))"  # of the triangle, in pixels
+
+
+def cloud(
+    noise: NDArray[np.float64], logits: NDArray[np.float64], temperature: float
+) -> Interactive:
+    """Relaxed samples of three classes, with their mean beside the probabilities.
+
+    Parameters
+    ----------
+    noise : array of shape (N, 3)
+        Standard Gumbel noise, one row a point.
+    logits : array of shape (3,)
+        Where the sliders of the logits stand at first.
+    temperature : float
+        Where its slider stands at first.
+    """
+    total = len(noise)
+    samples = alt.Chart().transform_calculate(
+        **{f"s{k}": f"l{k} + datum.g{k}" for k in CLASSES},
+        top="max(datum.s0, datum.s1, datum.s2)",
+        winner="datum.s0 == datum.top ? 0 : datum.s1 == datum.top ? 1 : 2",
+        **{f"w{k}": f"exp((datum.s{k} - datum.top) / t)" for k in CLASSES},
+        **{f"b{k}": f"datum.w{k} / (datum.w0 + datum.w1 + datum.w2)" for k in CLASSES},
+        **{f"won{k}": f"datum.winner == {k} ? 1 : 0" for k in CLASSES},
+        near="max(datum.b0, datum.b1, datum.b2) > 0.99 ? 1 : 0",
+        kind="'class ' + datum.winner + ' wins'",
+    )
+    names = ("near", *(f"{name}{k}" for name in ("b", "won") for k in CLASSES))
+    means: dict[str, Any] = {name: f"mean({name})" for name in names}
+    tally = samples.transform_aggregate(**means).transform_calculate(
+        high="max(l0, l1, l2)",
+        **{f"v{k}": f"exp(l{k} - datum.high)" for k in CLASSES},
+        **{f"p{k}": f"datum.v{k} / (datum.v0 + datum.v1 + datum.v2)" for k in CLASSES},
+    )
+    words = tally.transform_calculate(
+        readout=f"'temperature ' + format(t, '.2f') + ': ' + format(datum.near, '.1%') + "
+        f"' of {total} samples within 0.01 of a corner\\nmean of b: ' + {_three('b')} + "
+        f"'; softmax(logits): ' + {_three('p')} + "
+        f"'\\nshares won by class: ' + {_three('won')}"
+    )
+    mean = tally.transform_calculate(kind=f"'{KINDS[3]}'")
+    probs = {f"b{k}": f"datum.p{k}" for k in CLASSES}
+    truth = tally.transform_calculate(**probs, kind=f"'{KINDS[4]}'")
+    path = rows(i=[0, 1, 2, 3], b0=[1, 0, 0, 1], b1=[0, 1, 0, 0], b2=[0, 0, 1, 0])
+    corners = alt.Chart(path).transform_calculate(label="'class ' + datum.i")
+    edges = _placed(corners).mark_line(color=MUTED, strokeWidth=1.2).encode(order="i:Q")
+    labels = [
+        _placed(corners.transform_filter(f"datum.i {which}"))
+        .mark_text(dy=dy)
+        .encode(text="label:N")
+        for which, dy in (("< 2", 16), ("== 2", -12))
+    ]
+    legend = alt.Legend(title=None, columns=3, symbolSize=80)
+    color = alt.Scale(domain=KINDS, range=COLORS)
+    fill = alt.Fill("kind:N", scale=color, legend=legend)
+    shape = alt.Shape("kind:N", scale=alt.Scale(domain=KINDS, range=SHAPES), legend=legend)
+    stroke = alt.Stroke("kind:N", scale=color, legend=legend)
+    points = _placed(samples).mark_point(size=28, strokeWidth=1, fillOpacity=0.3, opacity=1)
+    marks = [
+        _placed(chart).mark_point(size=size, stroke=PAPER, strokeWidth=1, opacity=1)
+        for chart, size in ((mean, 300), (truth, 110))
+    ]
+    chart = alt.layer(
+        edges,
+        *labels,
+        points.encode(fill=fill, shape=shape, stroke=stroke),
+        *(mark.encode(fill=fill, shape=shape) for mark in marks),
+        readout(words),
+        data=rows(**{f"g{k}": noise[:, k].round(5) for k in CLASSES}),
+        height=320,
+    ).add_params(
+        slider("t", "temperature", 0.05, 5, 0.05, temperature),
+        *(
+            slider(f"l{k}", f"logit of class {k}", -5, 5, 0.1, round(float(logits[k]), 1))
+            for k in CLASSES
+        ),
+    )
+    return Interactive(
+        chart,
+        f"Interactive. {total} relaxed samples of three classes as points of a triangle with the "
+        "one-hot vectors at its corners, marked by the class of their largest entry, with their "
+        "mean and softmax(logits). Controls: the temperature and the three logits. Cold samples "
+        "sit in the corners and hot ones in the middle; the temperature changes no point's class.",
+    )
+
+
+def _three(name: str) -> str:
+    """Vega expression that writes the three entries of a vector."""
+    return " + ', ' + ".join(f"format(datum.{name}{k}, '.3f')" for k in CLASSES)
+
+
+def _placed(chart: alt.Chart) -> alt.Chart:
+    """The chart with the points b on an equilateral triangle, at any width of the page."""
+    placed = chart.transform_calculate(x="datum.b1 + datum.b2 / 2", y="sqrt(0.75) * datum.b2")
+    x = alt.X("x:Q", axis=None, scale=_scale(0.5, "width"))
+    return placed.encode(x=x, y=alt.Y("y:Q", axis=None, scale=_scale(0.43, "height")))
+
+
+def _scale(middle: float, extent: str) -> alt.Scale:
+    """A scale with one unit to the triangle's side."""
+    low, high = (alt.expr(f"{middle} {sign} {extent} / 2 / {SIDE}") for sign in "-+")
+    return alt.Scale(domainMin=low, domainMax=high)

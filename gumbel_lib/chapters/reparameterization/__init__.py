@@ -1,0 +1,1 @@
+"""*Reparameterization: parameters apart from noise*."""

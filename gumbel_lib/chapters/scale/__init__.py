@@ -1,0 +1,1 @@
+"""*From one row to a billion classes*."""

@@ -1,0 +1,154 @@
+"""Figures of the chapter scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from ...book.show import DescribedFigure
+from ...book.style import (
+    BLUE,
+    GREEN,
+    INK,
+    MARKERS,
+    MUTED,
+    NARROW,
+    ORANGE,
+    PURPLE,
+    SERIES,
+    STYLES,
+    subplots,
+)
+
+Floats = NDArray[np.float64]
+
+
+def blocks(logits: Floats, locations: Floats, noise: Floats) -> DescribedFigure:
+    """A race of blocks: the logits of each, its log-sum-exp, and that plus noise."""
+    number, length = logits.shape
+    perturbed = locations + noise
+    winner = int(perturbed.argmax())
+    figure, axes = subplots(height=2.9)
+    place = np.arange(number)
+    axes.plot(
+        np.repeat(place, length), logits.ravel(), "_", color=MUTED, markersize=9, label="a logit"
+    )
+    axes.plot(place, locations, "_", color=BLUE, markersize=16, markeredgewidth=3)
+    axes.plot([], [], "_", color=BLUE, markersize=12, markeredgewidth=3, label="log-sum-exp")
+    axes.vlines(place, locations, perturbed, color=ORANGE, linewidth=1.5)
+    axes.plot(place, perturbed, "o", color=ORANGE, markerfacecolor="none", label="plus noise")
+    axes.plot(winner, perturbed[winner], "o", color=ORANGE, markersize=9, label="winner")
+    axes.set(xlabel="block", ylabel="logit", xticks=place)
+    axes.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    return DescribedFigure(
+        figure,
+        f"{number} blocks of {length} logits. Each block's log-sum-exp lies above all its logits, "
+        f"between {locations.min():.1f} and {locations.max():.1f}; with Gumbel noise added, block "
+        f"{winner} wins.",
+    )
+
+
+def _lines(axes: Axes, x: Floats, curves: Mapping[str, Floats]) -> None:
+    for (name, y), color, line, mark in zip(curves.items(), SERIES, STYLES, MARKERS, strict=False):
+        axes.loglog(x, y, line, color=color, marker=mark, markersize=4, label=name)
+
+
+def tries(lengths: Floats, curves: Mapping[str, Floats]) -> DescribedFigure:
+    """Expected tries against the length of a block, one line for each spread of the logits."""
+    figure, axes = subplots(width=NARROW, height=2.9)
+    _lines(axes, lengths, curves)
+    axes.set(xlabel="classes in a block", ylabel="expected tries")
+    axes.set_xscale("log", base=2)
+    axes.legend(title="spread of the logits")
+    ends = ", ".join(f"{name} {curve[-1]:.3g}" for name, curve in curves.items())
+    return DescribedFigure(
+        figure,
+        f"Expected tries a draw against the classes in a block, on logarithmic axes. They grow "
+        f"with both; for blocks of {lengths[-1]:.0f}, by spread of the logits: {ends}.",
+    )
+
+
+def cost(classes: Floats, counts: Mapping[str, Floats]) -> DescribedFigure:
+    """Logarithms, exponentials and random numbers of a draw against the number of classes."""
+    figure, axes = subplots(width=NARROW, height=2.9)
+    _lines(axes, classes, counts)
+    axes.set(xlabel="classes K", ylabel="exponentials, logarithms\nand random numbers")
+    axes.legend()
+    ends = ", ".join(f"{name} {count[-1]:.2g}" for name, count in counts.items())
+    return DescribedFigure(
+        figure,
+        "Exponentials, logarithms and random numbers that one draw takes against the number of "
+        f"classes, on logarithmic axes. At {classes[-1]:.0e} classes: {ends}.",
+    )
+
+
+FAMILIES = {
+    "exact, NumPy or Numba": (BLUE, "o"),
+    "SciPy's alias table": (GREEN, "D"),
+    "JAX": (ORANGE, "^"),
+    "PyTorch": (PURPLE, "s"),
+}
+
+
+def _family(method: str) -> str:
+    if method.startswith("JAX"):
+        return "JAX"
+    if method.startswith("torch"):
+        return "PyTorch"
+    if method.startswith("alias"):
+        return "SciPy's alias table"
+    return "exact, NumPy or Numba"
+
+
+def benchmark(cases: list[dict[str, Any]]) -> DescribedFigure:
+    """Stored times of other methods as multiples of ours, a line for each shape."""
+    figure, axes = subplots(height=3.6)
+    names, spans = [], []
+    for line, case in enumerate(cases):
+        draws = f", {case['draws']:.0e} draws".replace("e+0", "e") if case["draws"] > 1 else ""
+        names.append(f"{case['rows']:,} × {case['classes']:,}{draws}")
+        others = {
+            name: ratio for name, ratio in case["ratio"].items() if name != "sample_categorical"
+        }
+        for name, ratio in others.items():
+            color, mark = FAMILIES[_family(name)]
+            axes.plot(ratio, line, mark, color=color, markerfacecolor="none", markersize=7)
+        spans.append(f"{names[-1]}: {min(others.values()):.2g} to {max(others.values()):.3g}")
+    for name, (color, mark) in FAMILIES.items():
+        axes.plot([], [], mark, color=color, markerfacecolor="none", markersize=7, label=name)
+    axes.axvline(1, color=INK, linewidth=1.2)
+    axes.set(
+        xscale="log", xlabel="time as a multiple of sample_categorical's", yticks=range(len(cases))
+    )
+    axes.set_yticklabels(names)
+    axes.invert_yaxis()
+    axes.grid(axis="x")
+    axes.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.4, 1.0), columnspacing=1.2)
+    return DescribedFigure(
+        figure,
+        "Times of other methods as multiples of sample_categorical's, for "
+        f"{cases[0]['dtype']} logits, by rows and classes. " + "; ".join(spans) + ".",
+    )
+
+
+def variates(
+    lengths: Floats, spent: Mapping[int, Floats], expected: Mapping[int, Floats]
+) -> DescribedFigure:
+    """Random numbers that reservoirs draw against the length of the stream."""
+    figure, axes = subplots(width=NARROW, height=2.9)
+    for k, color, mark in zip(spent, SERIES, MARKERS, strict=False):
+        axes.loglog(lengths, spent[k], mark, color=color, markersize=5, label=f"k = {k}")
+        axes.loglog(lengths, expected[k], color=color, linewidth=1)
+    axes.loglog(lengths, lengths, color=MUTED, linestyle=":", label="one for each class")
+    axes.set(xlabel="classes fed", ylabel="random numbers")
+    axes.legend()
+    ends = ", ".join(f"{spent[k][-1]:.0f} for k = {k}" for k in spent)
+    return DescribedFigure(
+        figure,
+        "Random numbers that a reservoir draws against the length of the stream, on logarithmic "
+        f"axes, with a line for the expected number. After {lengths[-1]:.0e} classes: {ends}.",
+    )
