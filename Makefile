@@ -30,7 +30,8 @@ portable: .venv/ready ## the notebooks once more, as on processors with less
 chapter: .venv/ready ## execute, check and build one chapter: make chapter NAME=relaxation
 	@test -f chapters/$(NAME).ipynb || { echo "NAME: expected a notebook of chapters/"; exit 1; }
 	$(BIN)/python -m gumbel_lib.book.notebooks $(NAME)
-	$(BIN)/pytest --quiet --nbval chapters/$(NAME).ipynb $(wildcard tests/chapters/test_$(NAME).py)
+	$(PYTEST) --quiet --dist loadscope -k "not TestInteractive" --nbval chapters/$(NAME).ipynb \
+	  $(wildcard tests/chapters/test_$(NAME).py)
 	$(BIN)/jupyter-book build --quiet -W -n --keep-going .
 	@echo "The chapter: file://$(CURDIR)/_build/html/chapters/$(NAME).html"
 
@@ -39,7 +40,7 @@ notebooks: .venv/ready ## execute all notebooks and store their outputs
 	$(BIN)/python -m gumbel_lib.book.notebooks
 
 claims: .venv/ready ## print the ledger of claims
-	$(BIN)/python -m gumbel_lib.claims
+	$(BIN)/python -m gumbel_lib.chapters
 
 mutants: .venv/ready ## change the mathematics a token at a time; the tests must notice
 	$(BIN)/python tests/mutants.py

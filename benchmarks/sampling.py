@@ -28,7 +28,7 @@ from scipy.stats.sampling import DiscreteAliasUrn
 from tqdm import tqdm
 
 from gumbel_lib.chapters.scale import figures
-from gumbel_lib.sampling import sample_categorical, sample_distributed
+from gumbel_lib.sampling import sample_categorical, sample_dask
 
 OURS = "sample_categorical"
 ROUNDS = 9
@@ -221,13 +221,15 @@ def tail() -> dict[str, Any]:
 def billion(keyed: bool) -> None:
     """Draw from 1e9 classes made chunk by chunk, and print the peak memory in MiB."""
     import dask.array as da
+    from dask.diagnostics import ProgressBar
 
     logits = da.random.default_rng(0).normal(size=1_000_000_000, chunks=4_000_000)
     began = time.perf_counter()
     logits.max().compute()
     made = time.perf_counter() - began
     began = time.perf_counter()
-    drawn = sample_distributed(logits, 3, seed=1, keyed=keyed, progress=True)
+    with ProgressBar():
+        drawn = sample_dask(logits, 3, seed=1, keyed=keyed)
     ratio = (time.perf_counter() - began) / made
     peak = resident("VmHWM")
     print(

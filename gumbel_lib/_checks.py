@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 # An array of any library that array-api-compat knows (NumPy, JAX, PyTorch and others), or a list.
 Array = Any
+Floats = NDArray[np.float64]
 Rng = np.random.Generator | int | None
 
 
-def is_true(condition: Array) -> bool:
+def is_known_true(condition: Array) -> bool:
     """Truth of a scalar condition; False where there is no value to look at.
 
     That is so while JAX traces, inside PyTorch's ``vmap``, and for its fake and meta tensors.
@@ -122,11 +123,11 @@ def check_logits(logits: Array, axis: int) -> int:
     """The class axis counted from the end; refuses NaN, +inf and a row that is all masked."""
     axis = check_axis(logits, axis)
     xp = array_api_compat.array_namespace(logits)
-    if is_true(xp.any(xp.isnan(logits))):
+    if is_known_true(xp.any(xp.isnan(logits))):
         raise ValueError("logits: expected finite numbers or -inf, got NaN")
-    if is_true(xp.any(logits == math.inf)):
+    if is_known_true(xp.any(logits == math.inf)):
         raise ValueError("logits: expected finite numbers or -inf, got +inf")
-    if is_true(xp.any(xp.all(logits == -math.inf, axis=axis))):
+    if is_known_true(xp.any(xp.all(logits == -math.inf, axis=axis))):
         raise ValueError("logits: expected a finite logit in every row, got a row of all -inf")
     return axis
 

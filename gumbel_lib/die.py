@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import interpolate, optimize, special
 
 from ._checks import (
+    Floats,
     Rng,
     as_floats,
     as_generator,
@@ -20,17 +21,15 @@ from ._checks import (
     check_count,
     check_positive,
 )
-from .noise import standard_gumbel
-from .optimizers import Optimizer, sgd
-from .relaxation import (
-    exponential_schedule,
-    line,
+from .concrete import (
+    _laplace_transforms,
+    _trapezoid_points,
     relaxed_mean,
     relaxed_variance,
-    transforms,
 )
-
-Floats = NDArray[np.float64]
+from .noise import standard_gumbel
+from .optimizers import Optimizer, sgd
+from .relaxation import exponential_schedule
 
 _AT_ONCE = 1 << 16  # numbers of noise that `train` holds
 
@@ -129,8 +128,8 @@ def _samples(observed: ArrayLike, relaxed: ArrayLike) -> tuple[Any, Any]:
     return y, b.reshape(len(b), *(1,) * (y.ndim - b.ndim + 1), *b.shape[1:])
 
 
-def _pull_back(relaxed: Any, residual: Any, temperature: float) -> Any:
-    """Apply the softmax's Jacobian, (diag b - b b^T) / t, to a residual."""
+def _softmax_vjp(relaxed: Any, residual: Any, temperature: float) -> Any:
+    """Vector-Jacobian product of the softmax, whose Jacobian is (diag b - b b^T) / t."""
     inner = np.vecdot(relaxed, residual)[..., None]
     return relaxed * (residual - inner) / temperature
 
@@ -167,7 +166,7 @@ def sse_gradient(observed: ArrayLike, relaxed: ArrayLike, temperature: float) ->
     [-0.1467, 0.192, -0.0453]
     """
     y, b = _pair(observed=observed, relaxed=relaxed)
-    gradient: Floats = 2 * _pull_back(b, b - y, check_positive(temperature, "temperature"))
+    gradient: Floats = 2 * _softmax_vjp(b, b - y, check_positive(temperature, "temperature"))
     return gradient
 
 
@@ -187,7 +186,7 @@ def averaged_sse_gradient(observed: ArrayLike, relaxed: ArrayLike, temperature: 
     """
     y, b = _samples(observed, relaxed)
     t = check_positive(temperature, "temperature")
-    gradient: Floats = 2 * _pull_back(b, b.mean(axis=0) - y, t).mean(axis=0)
+    gradient: Floats = 2 * _softmax_vjp(b, b.mean(axis=0) - y, t).mean(axis=0)
     return gradient
 
 
@@ -210,7 +209,7 @@ def product_gradient(observed: ArrayLike, relaxed: ArrayLike, temperature: float
     if len(b) != 2:
         raise ValueError(f"relaxed: expected 2 samples along the first axis, got {len(b)}")
     t = check_positive(temperature, "temperature")
-    gradient: Floats = _pull_back(b, (b - y)[::-1], t).sum(axis=0)
+    gradient: Floats = _softmax_vjp(b, (b - y)[::-1], t).sum(axis=0)
     return gradient
 
 
@@ -239,14 +238,14 @@ def _softmax(scores: Floats) -> Floats:
 
 
 class Training(NamedTuple):
-    """A training run: learned `probs` (replicates, K) and `sse` (num_steps, replicates).
+    """A training run: learned `probs` (replicates, K) and `distance`.
 
-    `sse` is the squared distance between the softmax of the logits and the true probabilities,
-    before each step; `temperatures` (num_steps,) is the schedule.
+    `distance` (num_steps, replicates) is the SSE between the softmax of the logits and the true
+    probabilities, before each step; `temperatures` (num_steps,) is the schedule.
     """
 
     probs: Floats
-    sse: Floats
+    distance: Floats
     temperatures: Floats
 
 
@@ -254,7 +253,7 @@ def train(
     true_probs: ArrayLike,
     *,
     num_steps: int = 1000,
-    batch_size: int = 20,
+    num_rolls: int = 20,
     learning_rate: float = 0.02,
     start_temperature: float = 2.0,
     end_temperature: float = 0.5,
@@ -266,14 +265,14 @@ def train(
 ) -> Training:
     r"""Learn a die's probabilities from its rolls through relaxed samples.
 
-    Each step rolls the die `batch_size` times for the observation y, draws a relaxed sample
+    Each step rolls the die `num_rolls` times for the observation y, draws a relaxed sample
     :math:`b = \mathrm{softmax}((l + g)/t)` and moves the logits l down the gradient of the loss.
 
     Parameters
     ----------
     true_probs : array_like (K,)
-        Probability of each face; it sees only use as the die and in ``.sse``.
-    num_steps, batch_size : int
+        Probability of each face; it sees only use as the die and in ``.distance``.
+    num_steps, num_rolls : int
         Steps, and rolls behind each step's observation.
     learning_rate : float
         Positive.
@@ -295,7 +294,7 @@ def train(
     Returns
     -------
     Training
-        With ``.probs`` (replicates, K) and ``.sse`` (num_steps, replicates).
+        With ``.probs`` (replicates, K) and ``.distance`` (num_steps, replicates).
 
     Raises
     ------
@@ -306,15 +305,15 @@ def train(
     Examples
     --------
     >>> run = train([0.1, 0.2, 0.7], replicates=5, rng=0)
-    >>> run.probs.shape, run.sse.shape
+    >>> run.probs.shape, run.distance.shape
     ((5, 3), (1000, 5))
-    >>> bool(run.sse[-1].mean() < run.sse[0].mean() / 3)
+    >>> bool(run.distance[-1].mean() < run.distance[0].mean() / 3)
     True
     """
     probs = as_probs(true_probs, "true_probs")
     shape = (check_count(replicates, "replicates"), probs.size)
     samples = shape if num_samples is None else (check_count(num_samples, "num_samples"), *shape)
-    batch_size = check_count(batch_size, "batch_size")
+    num_rolls = check_count(num_rolls, "num_rolls")
     start = check_positive(start_temperature, "start_temperature")
     end = check_positive(end_temperature, "end_temperature")
     temperatures = exponential_schedule(start, end, num_steps)
@@ -323,7 +322,7 @@ def train(
     rule = optimizer(learning_rate)
     state = rule.init(logits)
     history = np.empty((len(temperatures), shape[0]))
-    observed = roll(probs, batch_size, history.shape, rng=generator)
+    observed = roll(probs, num_rolls, history.shape, rng=generator)
     # Noise is drawn, and errors are taken, for many steps at once.
     at_once = max(1, _AT_ONCE // math.prod(samples))
     for start in range(0, len(history), at_once):
@@ -337,8 +336,8 @@ def train(
             slope = gradient(y, _softmax((logits + noise) / t), t)
             if np.shape(slope) != shape:
                 raise ValueError(f"gradient: expected shape {shape}, got {np.shape(slope)}")
-            state, change = rule.step(state, slope)
-            logits = logits + change
+            updates, state = rule.update(slope, state)
+            logits = logits + updates
         error = _softmax(path) - probs
         history[some] = np.vecdot(error, error)
     return Training(_softmax(logits), history, temperatures)
@@ -353,7 +352,7 @@ class LossParts(NamedTuple):
 
 
 def expected_loss(
-    true_probs: ArrayLike, logits: ArrayLike, temperature: float, batch_size: int
+    true_probs: ArrayLike, logits: ArrayLike, temperature: float, num_rolls: int
 ) -> LossParts:
     r"""The expected loss of the toy problem, in three parts.
 
@@ -370,7 +369,7 @@ def expected_loss(
         Parameters of the relaxed sample b; they may stand at any constant.
     temperature : float
         At least 0.
-    batch_size : int
+    num_rolls : int
         n, rolls behind one observation y.
 
     Returns
@@ -381,7 +380,7 @@ def expected_loss(
     ------
     TypeError, ValueError
         If `true_probs` is no probability vector, the logits are not (K,), the temperature is
-        negative, or the batch size no positive integer.
+        negative, or `num_rolls` no positive integer.
 
     Examples
     --------
@@ -393,7 +392,7 @@ def expected_loss(
     if values.shape != probs.shape:
         raise ValueError(f"logits: expected shape {probs.shape}, got {values.shape}")
     return LossParts(
-        float((1 - probs @ probs) / check_count(batch_size, "batch_size")),
+        float((1 - probs @ probs) / check_count(num_rolls, "num_rolls")),
         float(sse(probs, relaxed_mean(values, temperature))),
         float(relaxed_variance(values, temperature).sum()),
     )
@@ -433,10 +432,10 @@ def expected_loss_minimiser(true_probs: ArrayLike, temperature: float) -> Floats
     if probs.size == 1:
         return np.ones(1)
     # The one-dimensional means depend on the logits only by a shift: tabulate them once.
-    points, step = line(t)
+    points, step = _trapezoid_points(t)
     low = -90 * max(1.0, t)
     grid = np.arange(low, points[-1] + step, step / 4)
-    kept, *own = transforms(grid, t).T
+    kept, *own = _laplace_transforms(grid, t).T
     kept = np.maximum(kept, 1e-300)
     table = interpolate.CubicSpline(grid, np.stack([np.log(kept), *own / kept], axis=-1))
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
-from ._checks import as_reals, check_count, check_number
-
-Floats = NDArray[np.float64]
+from ._checks import Floats, as_reals, check_count, check_number
 
 
 class Law:

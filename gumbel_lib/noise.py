@@ -6,16 +6,19 @@ from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._checks import (
     Array,
+    Floats,
     Rng,
     as_arrays,
+    as_floats,
     as_generator,
     check_broadcast,
     check_count,
-    is_true,
+    check_positive,
+    is_known_true,
     widen,
 )
 
@@ -195,8 +198,125 @@ def truncated_gumbel(perturbed: Array, upper: Any) -> Array:
     xp = array_namespace(perturbed, upper)
     check_broadcast(perturbed=perturbed, upper=upper)
     for name, array in (("perturbed", perturbed), ("upper", upper)):
-        if is_true(xp.any(xp.isnan(array))):
+        if is_known_true(xp.any(xp.isnan(array))):
             raise ValueError(f"{name}: expected numbers, got NaN")
     with np.errstate(over="ignore"):  # a bound past the largest float of the type is infinite
         bound = widen(xp.astype(upper, perturbed.dtype))
     return xp.astype(-xp.logaddexp(-widen(perturbed), -bound), perturbed.dtype, copy=False)
+
+
+def levels_probability(odds: float, levels: int = 2**24) -> float:
+    r"""P(a class wins) when its noise and its rival's come from uniforms of a few levels.
+
+    .. math:: \frac1N \sum_{j=0}^{N-1} \Bigl(\frac jN\Bigr)^c \approx \frac{1}{1 + c}
+
+    Parameters
+    ----------
+    odds : float
+        c, the odds against the class, positive.
+    levels : int
+        N, the values j/N that the uniform takes, all equally likely.
+
+    Returns
+    -------
+    float
+        The probability, by Euler's formula where the terms change slowly.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the odds are not positive and finite or the levels no positive integer.
+
+    Examples
+    --------
+    >>> levels_probability(1.0, 4), round(levels_probability(2.0**24) * 2**24, 2)
+    (0.375, 0.58)
+    """
+    odds, levels = check_positive(odds, "odds"), check_count(levels, "levels")
+    if odds < 0.1 * levels:
+        return float(1 / (1 + odds) - 1 / (2 * levels) + odds / (12 * levels**2))
+    steps = np.arange(1, min(levels, 600))
+    return float(np.exp(odds * np.log1p(-steps / levels)).sum() / levels)
+
+
+def _generator_of(words: NDArray[np.unsignedinteger[Any]]) -> np.random.Generator:
+    """A generator whose next 32-bit words are these, at most 624: MT19937's tempering undone."""
+    tempered = np.zeros(624, np.uint32)
+    tempered[: words.size] = words
+    part = tempered ^ (tempered >> 18)
+    part ^= (part << 15) & np.uint32(0xEFC60000)
+    key = part
+    for _ in range(4):  # seven bits more are right each time
+        key = part ^ ((key << 7) & np.uint32(0x9D2C5680))
+    state: Any = {"key": key ^ (key >> 11) ^ (key >> 22), "pos": 0}
+    bits = np.random.MT19937(0)
+    bits.state = {"bit_generator": "MT19937", "state": state}
+    return np.random.Generator(bits)
+
+
+# NumPy's exponential is a random place times the step of one of 256 strips. Strip 1 comes last
+# because it may take a further word.
+_STRIPS = np.roll(np.arange(256, dtype=np.uint64), -2)
+
+
+def _generator_at(place: Any, dtype: str = "float64") -> np.random.Generator:
+    """A generator whose next 256 exponentials of this type are at this place of each strip."""
+    place = np.asarray(place, np.uint64)
+    if dtype == "float32":
+        return _generator_of(place << np.uint64(9) | _STRIPS << np.uint64(1))
+    words = place << np.uint64(11) | _STRIPS << np.uint64(3)
+    return _generator_of(
+        np.stack([words >> np.uint64(32), words & np.uint64(2**32 - 1)], 1).ravel()
+    )
+
+
+def strip_steps() -> Floats:
+    """Distance between neighbouring float64 exponentials of NumPy, in each of its strips.
+
+    NumPy covers the area under the density with 256 strips; an exponential is a whole number below
+    2**53 times the step of a strip.
+
+    Returns
+    -------
+    numpy.ndarray (256,)
+        The steps, asked of the generator.
+
+    Examples
+    --------
+    >>> steps = strip_steps()
+    >>> steps.size, round(float(steps.max() * 2**53), 1)
+    (256, 8.7)
+    """
+    return _generator_at(1).standard_exponential(256)
+
+
+def strips_probability(odds: float, steps: ArrayLike) -> float:
+    r"""P(a class wins) when noise comes from the smallest exponentials of NumPy.
+
+    .. math:: E\,e^{-cE} \approx \frac{c}{1 + c}
+              \sum_s \frac{1}{1 - e^{-c\delta_s}} \Big/ \sum_s \frac1{\delta_s}
+
+    Parameters
+    ----------
+    odds : float
+        c, the odds against the class, so large that exponentials E near 0 decide.
+    steps : array_like
+        :math:`\delta_s`, the step of each strip: `strip_steps`.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the odds are not positive and finite or the steps no numbers.
+
+    Examples
+    --------
+    >>> round(strips_probability(1e6, strip_steps()) * 1e6, 3)
+    1.0
+    """
+    odds, delta = check_positive(odds, "odds"), as_floats(steps, "steps")
+    near_zero = (1 / -np.expm1(-odds * delta)).sum() / (1 / delta).sum()
+    return float(near_zero * odds / (1 + odds))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ from scipy import integrate, special, stats
 from ._checks import (
     Array,
     as_arrays,
+    as_floats,
     as_logits,
     check_broadcast,
     check_logits,
-    is_true,
+    is_known_true,
     widen,
 )
 from .maxima import Law
@@ -37,11 +39,11 @@ def perturb(logits: Array, noise: Array, axis: int) -> Array:
             f"noise: expected a value for each of the {logits.shape[axis]} classes along axis "
             f"{axis}, got shape {tuple(noise.shape)}"
         )
-    if is_true(xp.any(xp.isnan(noise) | xp.isinf(noise))):
+    if is_known_true(xp.any(xp.isnan(noise) | xp.isinf(noise))):
         raise ValueError("noise: expected finite numbers, got NaN or an infinity")
     with np.errstate(over="ignore"):
         perturbed = widen(logits) + widen(noise)
-    if is_true(xp.any(xp.isinf(perturbed) & (logits > -math.inf))):
+    if is_known_true(xp.any(xp.isinf(perturbed) & (logits > -math.inf))):
         raise ValueError("noise: expected sums with the logits that fit a float, got an overflow")
     return perturbed
 
@@ -102,7 +104,7 @@ def gumbel_max(logits: Array, noise: Array, *, axis: int = -1) -> Array:
     return array_namespace(perturbed).argmax(perturbed, axis=axis)
 
 
-def log_sum_exp(logits: Array, *, axis: int = -1) -> Array:
+def logsumexp(logits: Array, *, axis: int = -1) -> Array:
     r"""Location of the maximum of Gumbels located at the logits.
 
     .. math:: \log \sum_i e^{l_i} = m + \log \sum_i e^{l_i - m}, \qquad m = \max_i l_i
@@ -127,12 +129,14 @@ def log_sum_exp(logits: Array, *, axis: int = -1) -> Array:
 
     Examples
     --------
-    >>> float(log_sum_exp(np.log(np.array([0.7, 0.2, 0.1]))).round(12)) + 0.0
+    >>> float(logsumexp(np.log(np.array([0.7, 0.2, 0.1]))).round(12)) + 0.0
     0.0
     """
     (logits,) = as_arrays(logits=logits)
     axis = check_logits(logits, axis)
     xp = array_namespace(logits)
+    # Not SciPy's, which turns arrays into NumPy's unless SCIPY_ARRAY_API=1 is set before it loads:
+    # it fails under `jax.grad`.
     wide = widen(logits)
     top = xp.max(wide, axis=axis, keepdims=True)
     with np.errstate(over="ignore"):  # a difference may be -inf, which is right
@@ -253,3 +257,41 @@ def _race(law: Law, behind: NDArray[np.float64]) -> NDArray[np.float64]:
             f"noise: expected probabilities that sum to 1, got sums off by {missed:.1e}"
         )
     return probabilities
+
+
+def last_arrival(means: ArrayLike) -> NDArray[np.float64]:
+    r"""P(class k arrives last) in a race of exponential times with means p.
+
+    .. math:: P(k \text{ last}) = \sum_{S \not\ni k} (-1)^{|S|} \frac{1/p_k}{1/p_k + \sum_S 1/p_j}
+
+    Parameters
+    ----------
+    means : array_like (K,)
+        p, positive; the sum has K 2^(K-1) terms.
+
+    Returns
+    -------
+    numpy.ndarray (K,)
+        Probabilities: who wins where the noise is log(-log u) in place of -log(-log u).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `means` is no vector of positive finite numbers.
+
+    Examples
+    --------
+    >>> last_arrival([0.6, 0.3, 0.1]).round(3).tolist()
+    [0.635, 0.306, 0.06]
+    """
+    values = as_floats(means, "means").astype(np.float64)
+    if values.ndim != 1 or not np.all((values > 0) & np.isfinite(values)):
+        raise ValueError(f"means: expected finite numbers > 0 of one axis, got {values}")
+    rates = 1 / values
+    last = np.zeros(rates.size)
+    for k in range(rates.size):
+        others = [j for j in range(rates.size) if j != k]
+        for size in range(rates.size):
+            for group in combinations(others, size):
+                last[k] += (-1) ** size * rates[k] / (rates[k] + rates[list(group)].sum())
+    return last

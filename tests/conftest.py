@@ -11,6 +11,7 @@ from filelock import FileLock
 from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
+pytest_plugins = ["browser"]
 
 # No deadline: a slow machine is no defect. Derandomised: a run finds what the last one found.
 settings.register_profile("book", deadline=None, max_examples=60, derandomize=True)
@@ -71,13 +72,14 @@ def pytest_collection_modifyitems(items):
 def pytest_xdist_make_scheduler(config, log):
     """One worker builds the site with the first tests; the last, the short ones, even things out.
 
-    A module or a notebook stays on one worker. Pages go one by one to whoever is free.
+    A module, a class or a notebook stays on one worker, so that a chapter's claims need not wait
+    for its interactive. Pages go one by one to whoever is free.
     """
     from xdist.scheduler import LoadScopeScheduling
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            alone = nodeid.startswith("tests/browser/test_pages.py")
+            alone = nodeid.startswith("tests/test_pages.py")
             return nodeid if alone else super()._split_scope(nodeid)
 
     config.option.loadscopereorder = False  # in the order of the tests, not of their number

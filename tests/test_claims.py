@@ -1,13 +1,15 @@
 """The engine of claims. The claims themselves are computed by the chapters and by the ledger."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gumbel_lib import claims
-from gumbel_lib.claims.__main__ import main
+from gumbel_lib import chapters, claims
+from gumbel_lib.chapters.__main__ import main
 
 
 def fake(measured, control, method="quadrature"):
@@ -33,37 +35,55 @@ def fake(measured, control, method="quadrature"):
 def test_verdict_needs_a_claim_that_holds_and_a_control_that_fails(
     measured, control, holds, monkeypatch
 ):
-    monkeypatch.setattr(claims, "all_claims", lambda: {"fake": fake(measured, control)})
+    monkeypatch.setattr(chapters, "_stated_in", lambda label: "none")
+    monkeypatch.setattr(chapters, "claims_of", lambda chapter: {"fake": fake(measured, control)})
     if holds:
-        assert "holds  yes" in repr(claims.verify("fake"))
+        assert "holds  yes" in repr(chapters.verify("fake"))
     else:
         with pytest.raises(AssertionError, match="holds  NO"):
-            claims.verify("fake")
+            chapters.verify("fake")
+
+
+@pytest.fixture
+def ledger(monkeypatch):
+    """Makes the ledger hold one fake claim a chapter, of two chapters."""
+    module = "gumbel_lib.chapters.__main__"
+    monkeypatch.setattr(f"{module}.CHAPTERS", {"good": "Good", "other": "Other"})
+
+    def hold(*measured):
+        made = {"good": {"fine": fake(0.5, 2.0)}, "other": {"fake": fake(*measured)}}
+        monkeypatch.setattr(f"{module}.claims_of", made.get)
+
+    return hold
 
 
 @pytest.mark.parametrize(
     ("measured", "control", "code"), [(0.5, 2.0, 0), (2.0, 2.0, 1), (0.5, 0.5, 1)]
 )
 def test_ledger_exits_1_if_a_claim_fails_or_a_control_passes(
-    measured, control, code, monkeypatch, capsys
+    measured, control, code, ledger, capsys
 ):
-    monkeypatch.setattr(
-        "gumbel_lib.claims.__main__.all_claims", lambda: {"fake": fake(measured, control)}
-    )
+    ledger(measured, control)
     assert main([]) == code
-    assert f"{1 - code} of 1 claims hold" in capsys.readouterr().out
-    assert main(["--json"]) == code
+    assert f"{2 - code} of 2 claims hold" in capsys.readouterr().out
+    assert main(["good"]) == 0
+    assert "1 of 1 claims hold" in capsys.readouterr().out
+    assert main(["--json", "other"]) == code
     (record,) = json.loads(capsys.readouterr().out)
     assert record["holds"] is (code == 0)
     assert record["measured"] == measured
 
 
-def test_ledger_prints_json_where_a_measure_is_no_number(monkeypatch, capsys):
-    monkeypatch.setattr(
-        "gumbel_lib.claims.__main__.all_claims", lambda: {"fake": fake(np.nan, np.inf)}
-    )
+def test_ledger_prints_json_where_a_measure_is_no_number(ledger, capsys):
+    ledger(np.nan, np.inf)
     assert main(["--json"]) == 1
-    assert json.loads(capsys.readouterr().out)[0]["control_measured"] == "inf"
+    assert json.loads(capsys.readouterr().out)[1]["control_measured"] == "inf"
+
+
+def test_ledger_of_an_unknown_chapter_names_the_chapters(ledger, capsys):
+    with pytest.raises(SystemExit):
+        main(["relaxing"])
+    assert "chapters: expected some of good, other, got 'relaxing'" in capsys.readouterr().err
 
 
 def test_a_claim_without_control_or_power_is_refused():
@@ -75,27 +95,50 @@ def test_a_claim_without_control_or_power_is_refused():
     ):
         with pytest.raises(ValueError, match=f"^{named}: expected"):
             claims.claim("new", "Statement.", **{**complete, **broken})
-    known = next(iter(claims.all_claims()))
+    known = next(iter(chapters.all_claims()))
     with pytest.raises(ValueError, match="^label: expected a new one"):
         claims.claim(known, "Statement.", **complete)
-    with pytest.raises(ValueError, match="^label: expected one of "):
-        claims.verify("no-such-claim")
 
 
-def test_a_claim_of_an_unlisted_chapter_says_where_to_list_it():
-    def check(x=0):
-        return x
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("gumbel-maximum", "a claim such as gumbel-max"),
+        ("no such thing", f"a claim of {', '.join(chapters.CHAPTERS)}"),
+    ],
+)
+def test_an_unknown_label_is_told_those_near_it_or_the_chapters(label, expected):
+    with pytest.raises(ValueError, match=f"^label: expected {expected}.*, got '{label}'$") as error:
+        chapters.verify(label)
+    assert len(str(error.value)) < 250
 
-    check.__module__ = "gumbel_lib.claims.newcomer"
-    complete = {"method": "quadrature", "bound": 1.0, "control": "none", "wrong": {"x": 1}}
-    where = r"^chapter: expected one that CHAPTERS in gumbel_lib\.claims lists, got 'newcomer'"
+
+def test_an_unlisted_chapter_is_told_where_to_list_it():
+    where = "^chapter: expected one that CHAPTERS in gumbel_lib.chapters lists, got 'newcomer'$"
     with pytest.raises(ValueError, match=where):
-        claims.claim("newcomer-claim", "Statement.", **complete)(check)
+        chapters.claims_of("newcomer")
 
 
-def test_every_module_of_claims_is_listed():
-    modules = {path.stem for path in Path(claims.__file__).parent.glob("[!_]*.py")}
-    assert modules == set(claims.CHAPTERS)
+def test_every_folder_of_a_chapter_is_listed():
+    folders = {path.parent.name for path in Path(chapters.__file__).parent.glob("*/__init__.py")}
+    unlisted = folders - {"index"} ^ set(chapters.CHAPTERS)
+    assert not unlisted, f"a folder and a line in CHAPTERS of gumbel_lib.chapters for {unlisted}"
+
+
+def test_every_claim_is_found_by_its_label():
+    for label, claim in chapters.all_claims().items():
+        assert chapters._stated_in(label) == claim.chapter
+
+
+def test_verify_imports_the_chapter_of_its_claim_and_no_other():
+    code = (
+        "import sys\nfrom gumbel_lib.chapters import CHAPTERS, verify\n"
+        "verify('gumbel-max')\n"
+        "names = [f'gumbel_lib.chapters.{name}' for name in CHAPTERS]\n"
+        "print(*[name for name in names if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["gumbel_lib.chapters.gumbel_max"]
 
 
 def test_rounding_noise_prints_as_a_bound():
@@ -113,3 +156,19 @@ def test_html_escapes_what_a_claim_says():
     html = claims.Verdicts([verdict])._repr_html_()
     assert "<script" not in html
     assert '<th scope="col">claim</th>' in html
+
+
+@pytest.mark.parametrize(("counts", "total"), [([0, 1, 7, 40], 40), (245, 1000)])
+def test_wilson_holds_the_shares_within_z_of_their_own_standard_errors(counts, total):
+    z = 5.0
+    share = np.asarray(counts) / total
+    for end in claims.wilson(counts, total, z):
+        inside = (end > 0) & (end < 1)
+        errors = z * np.sqrt(end * (1 - end) / total)
+        assert np.allclose(np.abs(share - end)[inside], errors[inside], rtol=1e-6)
+
+
+def test_complex_step_is_a_derivative_to_the_last_digits():
+    x = np.array([0.5, 2.0])
+    jacobian = claims.complex_step(lambda x: np.array([x[0] * x[1], np.sin(x[0])]), x)
+    assert np.allclose(jacobian, [[2.0, 0.5], [np.cos(0.5), 0.0]], rtol=1e-15)

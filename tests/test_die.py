@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import optimize, special
 
 from gumbel_lib import die, gumbel_softmax, standard_gumbel
+from gumbel_lib.concrete import relaxed_mean
 from gumbel_lib.optimizers import adam
-from gumbel_lib.relaxation import relaxed_mean
 
 PROBS = np.array([0.05, 0.05, 0.10, 0.13, 0.27, 0.40])
 
@@ -98,7 +98,7 @@ def test_training_by_one_step_by_hand():
     observed = die.roll(PROBS, 20, (2, 3), rng=rng)
     logits = np.zeros((3, 6))
     for step, temperature in enumerate((2.0, 0.5)):
-        assert np.allclose(run.sse[step], die.sse(PROBS, special.softmax(logits, axis=-1)))
+        assert np.allclose(run.distance[step], die.sse(PROBS, special.softmax(logits, axis=-1)))
         relaxed = gumbel_softmax(logits, standard_gumbel((3, 6), rng=rng), temperature)
         logits -= 0.02 * die.sse_gradient(observed[step], relaxed, temperature)
     assert np.allclose(run.probs, special.softmax(logits, axis=-1))
@@ -108,16 +108,16 @@ def test_training_by_one_step_by_hand():
 def test_training_comes_near_the_reference_figures():
     run = die.train(PROBS, replicates=200, rng=0)
     assert run.probs.shape == (200, 6)
-    assert run.sse.shape == (1000, 200)
+    assert run.distance.shape == (1000, 200)
     # Reference: mean 0.0083 (sd 0.0020 over 30 seeds); z = 5 on the difference of two means.
-    assert abs(run.sse[-1].mean() - 0.0083) < 5 * 0.0020 * np.sqrt(1 / 30 + 1 / 200)
+    assert abs(run.distance[-1].mean() - 0.0083) < 5 * 0.0020 * np.sqrt(1 / 30 + 1 / 200)
     expected = [0.089, 0.089, 0.104, 0.114, 0.203, 0.402]
     assert np.allclose(run.probs.mean(axis=0), expected, atol=0.01)
 
 
 def test_longer_training_moves_away_and_the_repairs_do_not():
     longer = {"num_steps": 10_000, "replicates": 10, "rng": 0}
-    plain = die.train(PROBS, **longer).sse[-1].mean()
+    plain = die.train(PROBS, **longer).distance[-1].mean()
     assert plain == pytest.approx(0.071, abs=0.02)
     repairs = (
         {"num_samples": 20, "gradient": die.averaged_sse_gradient},
@@ -125,12 +125,12 @@ def test_longer_training_moves_away_and_the_repairs_do_not():
         {"gradient": die.cross_entropy_gradient},
     )
     for repair in repairs:
-        assert die.train(PROBS, **longer, **repair).sse[-1].mean() < plain / 5
+        assert die.train(PROBS, **longer, **repair).distance[-1].mean() < plain / 5
 
 
 def test_adam_arrives_sooner_and_then_leaves():
     run = die.train(PROBS, replicates=20, rng=0, optimizer=adam)
-    curve = run.sse.mean(axis=1)
+    curve = run.distance.mean(axis=1)
     assert curve.min() < curve[0] / 4
     assert curve.argmin() < 500
     assert curve[-1] > 4 * curve.min()
@@ -207,7 +207,7 @@ BAD = {
     "text": ("fair", {}, "true_probs"),
     "none": (None, {}, "true_probs"),
     "steps": (PROBS, {"num_steps": 0}, "num_steps"),
-    "batch": (PROBS, {"batch_size": 0}, "batch_size"),
+    "batch": (PROBS, {"num_rolls": 0}, "num_rolls"),
     "rate": (PROBS, {"learning_rate": -1.0}, "learning_rate"),
     "temperature": (PROBS, {"end_temperature": 0.0}, "end_temperature"),
     "replicates": (PROBS, {"replicates": 1.5}, "replicates"),
@@ -257,7 +257,7 @@ def test_bad_gradient_input_is_named():
         die.expected_loss(PROBS, np.zeros(5), 1.0, 20)
     with pytest.raises(ValueError, match=r"^logits: expected shape .6,., got .2, 6"):
         die.expected_loss(PROBS, np.zeros((2, 6)), 1.0, 20)
-    with pytest.raises(ValueError, match="^batch_size: expected at least 1, got 0"):
+    with pytest.raises(ValueError, match="^num_rolls: expected at least 1, got 0"):
         die.expected_loss(PROBS, np.zeros(6), 1.0, 0)
     with pytest.raises(ValueError, match="^observed: expected 3 classes as in predicted"):
         die.sse([0.5, 0.5], [0.2, 0.3, 0.5])

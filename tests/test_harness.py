@@ -22,10 +22,10 @@ def opening():
     """The cells of `gumbel_max` with its first number and its tally of draws, and their imports."""
     notebook = nbformat.read(ROOT / "chapters" / "gumbel_max.ipynb", as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    steps = ("import numpy", "probs =", "winners", "plots.tally")
+    steps = ("import numpy", "probs =", "winners", "figures.tally")
     notebook.cells = [next(cell for cell in cells if step in cell.source) for step in steps]
-    slow = ("myst_nb", "scipy", "verify", "interactive", "gumbel_lib.trick")
-    lines = notebook.cells[0].source.splitlines()
+    slow = ("myst_nb", "scipy", "verify", "gumbel_lib.trick")
+    lines = notebook.cells[0].source.replace(", interactive", "").splitlines()
     notebook.cells[0].source = "\n".join(
         line for line in lines if not any(name in line for name in slow)
     )

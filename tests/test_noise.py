@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gumbel_lib import standard_gumbel
-from gumbel_lib.noise import keyed_gumbel, truncated_gumbel
+from gumbel_lib import noise, standard_gumbel
+from gumbel_lib.noise import (
+    keyed_gumbel,
+    levels_probability,
+    strip_steps,
+    strips_probability,
+    truncated_gumbel,
+)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -196,3 +202,52 @@ def test_truncation_names_what_is_wrong(named, perturbed, upper):
 def test_truncation_names_shapes_that_do_not_fit():
     with pytest.raises(ValueError, match=r"^expected shapes that broadcast, got perturbed \(2,\)"):
         truncated_gumbel(np.zeros(2), np.zeros(3))
+
+
+def test_a_generator_gives_the_words_it_is_fed():
+    words = np.random.default_rng(1).integers(0, 2**32, 624, dtype=np.uint32)
+    assert np.array_equal(noise._generator_of(words).bit_generator.random_raw(624), words)
+
+
+def test_exponentials_are_places_times_steps():
+    steps = strip_steps()
+    for place in (2, 3, 12_345, 2**40):
+        drawn = noise._generator_at(place).standard_exponential(256)
+        assert np.array_equal(drawn, place * steps)
+
+
+@pytest.mark.parametrize("odds", [3e3, 1e6, 1e9])
+def test_the_strips_sum_over_all_places(odds):
+    # Strips 2^33 times coarser than NumPy's, so that every place can be summed.
+    steps = 2.0**33 * strip_steps()[::16]
+    places = np.arange(2**20)
+    summed = np.array([np.exp(-odds * step * places).sum() for step in steps])
+    expected = summed.sum() / (1 / steps).sum() * odds / (1 + odds)
+    assert strips_probability(odds, steps) == pytest.approx(expected, rel=1e-9)
+
+
+def test_the_strips_give_the_law_while_the_odds_are_moderate():
+    steps = strip_steps()
+    for odds in (1e6, 1e9):
+        assert strips_probability(odds, steps) * (1 + odds) == pytest.approx(1, rel=1e-6)
+    drawn = np.random.default_rng(2).standard_exponential(1_000_000)
+    won = np.exp(-1e4 * drawn)
+    error = won.std() / np.sqrt(won.size)
+    assert abs(won.mean() - strips_probability(1e4, steps)) < 5 * error
+
+
+def test_the_levels_sum_over_all_levels():
+    for odds in (5.0, 1e3, 5e4, 1e6):
+        summed = ((np.arange(2**18) / 2**18) ** odds).mean()
+        assert levels_probability(odds, 2**18) == pytest.approx(summed, rel=1e-6)
+
+
+def test_bad_odds_levels_and_steps_are_named():
+    for named, call in (
+        ("odds", lambda: levels_probability(0.0)),
+        ("levels", lambda: levels_probability(1.0, 0)),
+        ("odds", lambda: strips_probability(np.inf, [1.0])),
+        ("steps", lambda: strips_probability(1.0, "small")),
+    ):
+        with pytest.raises((TypeError, ValueError), match=f"^{named}: expected .*, got "):
+            call()

@@ -1,7 +1,6 @@
-"""Relaxed draws: their limits, stability, law and moments."""
+"""Relaxed draws: their limits, stability and schedules."""
 
 import math
-import tracemalloc
 import warnings
 
 import jax.numpy as jnp
@@ -10,16 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy import integrate, special, stats
+from scipy import special
 
 from gumbel_lib import gumbel_max, gumbel_softmax, standard_gumbel
-from gumbel_lib.relaxation import (
-    concrete_logpdf,
-    exponential_schedule,
-    relaxed_mean,
-    relaxed_variance,
-    softmax,
-)
+from gumbel_lib.relaxation import exponential_schedule, softmax
 
 finite = st.floats(-30, 30)
 rows = arrays(np.float64, st.integers(1, 6), elements=finite)
@@ -113,9 +106,6 @@ BAD_TEMPERATURES += [np.timedelta64(1, "s"), np.datetime64("2020"), np.ma.array(
     [
         lambda t: softmax(GOOD, t),
         lambda t: gumbel_softmax(GOOD, GOOD, t),
-        lambda t: relaxed_mean(GOOD, t),
-        lambda t: relaxed_variance(GOOD, t),
-        lambda t: concrete_logpdf(GOOD + 1 / 3, GOOD, t),
     ],
 )
 def test_what_is_no_temperature_is_named_by_every_function(function, temperature):
@@ -165,154 +155,6 @@ def test_shapes_that_do_not_broadcast_are_named():
         gumbel_softmax(GOOD, GOOD, np.ones(3))
     with pytest.raises(ValueError, match="^logits: expected .*, got NaN"):
         gumbel_softmax(np.array([np.nan, 0.0]), np.zeros(2), 1.0)
-
-
-def logistic_moment(gap, temperature, power):
-    """E b_0^power for two classes: their noises differ by a logistic variable."""
-    reach = 40 * max(1.0, temperature)
-    return integrate.quad(
-        lambda x: special.expit((gap + x) / temperature) ** power * stats.logistic.pdf(x),
-        -gap - reach,
-        reach,
-        points=[-gap - temperature, -gap, -gap + temperature],
-        epsabs=1e-13,
-        limit=2000,
-    )[0]
-
-
-@pytest.mark.parametrize("temperature", [0.05, 0.3, 1.0, 2.5, 20.0])
-@pytest.mark.parametrize("gap", [0.0, 0.7, -3.0, 12.0])
-def test_moments_of_two_classes_by_quadrature(gap, temperature):
-    mean = relaxed_mean([gap, 0.0], temperature)
-    first = logistic_moment(gap, temperature, 1)
-    assert mean == pytest.approx([first, 1 - first], abs=1e-8)
-    variance = logistic_moment(gap, temperature, 2) - first**2
-    assert relaxed_variance([gap, 0.0], temperature) == pytest.approx([variance] * 2, abs=1e-8)
-
-
-@pytest.mark.parametrize("temperature", [1e-3, 0.02, 1e3, 1e6])
-def test_moments_at_far_temperatures(temperature):
-    # At low temperatures E b is sigmoid(gap) + O(t^2); at high ones b - 1/2 is the gap plus a
-    # logistic variable, over 4t, whose variance is pi^2 / 3.
-    mean, variance = (
-        relaxed_mean([0.7, 0.0], temperature),
-        relaxed_variance([0.7, 0.0], temperature),
-    )
-    if temperature < 1:
-        p = special.expit(0.7)
-        second = p * (1 - p) * (1 - 2 * p) * np.pi**2 / 6 * temperature**2
-        assert mean == pytest.approx([p + second, 1 - p - second], abs=2 * temperature**4 + 1e-8)
-        first = p * (1 - p) * (1 - temperature)
-        assert variance == pytest.approx([first] * 2, abs=2 * temperature**2 + 1e-8)
-    else:
-        assert mean == pytest.approx(
-            [0.5 + 0.7 / (4 * temperature), 0.5 - 0.7 / (4 * temperature)], abs=1e-8
-        )
-        assert variance == pytest.approx([np.pi**2 / 48 / temperature**2] * 2, rel=1e-2, abs=1e-8)
-
-
-def test_moments_of_a_thousand_classes_by_simulation_and_symmetry():
-    logits = np.random.default_rng(0).normal(size=1000)
-    tracemalloc.start()
-    mean, variance = relaxed_mean(logits, 0.5), relaxed_variance(logits, 0.5)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 150e6
-    assert mean.sum() == pytest.approx(1, abs=1e-8)
-    sample = gumbel_softmax(logits, standard_gumbel((20_000, 1000), rng=1), 0.5)
-    assert np.all(np.abs(sample.mean(axis=0) - mean) < 6 * np.sqrt(variance / 20_000))
-    assert sample.var(axis=0).sum() == pytest.approx(variance.sum(), rel=0.01)
-    assert relaxed_mean(np.zeros(300), 2.0) == pytest.approx([1 / 300] * 300, abs=1e-10)
-
-
-@given(st.floats(0, 50), st.floats(-40, 40))
-def test_no_variance_is_negative(temperature, gap):
-    assert relaxed_variance([gap, 0.0], temperature).min() >= 0
-    assert relaxed_variance([gap], temperature).min() >= 0
-
-
-def test_moments_of_an_empty_batch():
-    for function in (relaxed_mean, relaxed_variance):
-        for temperature in (0.0, 0.5, np.inf):
-            assert function(np.zeros((0, 3)), temperature).shape == (0, 3)
-            assert function(np.zeros((2, 0, 3)), temperature).shape == (2, 0, 3)
-
-
-@pytest.mark.parametrize("temperature", [0.1, 0.5, 1.0, 3.0])
-def test_moments_of_six_classes_by_simulation(temperature):
-    logits = np.log([0.05, 0.05, 0.1, 0.13, 0.27, 0.4])
-    sample = gumbel_softmax(logits, standard_gumbel((400_000, 6), rng=3), temperature)
-    mean, variance = relaxed_mean(logits, temperature), relaxed_variance(logits, temperature)
-    assert np.all(np.abs(sample.mean(axis=0) - mean) < 5 * np.sqrt(variance / 400_000))
-    fourth = ((sample - mean) ** 4).mean(axis=0)
-    error = np.sqrt((fourth - variance**2) / 400_000)
-    assert np.all(np.abs(sample.var(axis=0) - variance) < 5 * error)
-
-
-def test_moments_in_the_limits():
-    logits = np.array([0.3, -np.inf, -0.2, 2.0])
-    probs = special.softmax(logits)
-    assert np.allclose(relaxed_mean(logits, 0), probs)
-    assert np.allclose(relaxed_variance(logits, 0), probs * (1 - probs))
-    assert np.allclose(relaxed_mean(logits, 1e-6), probs, atol=1e-5)
-    assert np.allclose(relaxed_mean(logits, np.inf), [1 / 3, 0, 1 / 3, 1 / 3])
-    assert relaxed_mean(np.array([5.0]), 1.0) == pytest.approx([1.0])
-    batch = relaxed_mean(np.stack([logits, logits + 100]), 0.7)
-    assert np.allclose(batch[0], batch[1])
-    assert np.allclose(batch.sum(axis=-1), 1, atol=1e-10)
-
-
-@pytest.mark.parametrize("temperature", [0.3, 1.0, 2.0])
-def test_density_of_two_classes_is_the_pushed_forward_logistic(temperature):
-    # b_0 = expit((gap + x) / t) with x logistic.
-    gap, b = 0.8, np.array([0.01, 0.3, 0.77])
-    x = temperature * special.logit(b) - gap
-    expected = stats.logistic.logpdf(x) + np.log(temperature / (b * (1 - b)))
-    got = concrete_logpdf(np.stack([b, 1 - b], -1), [gap, 0.0], temperature)
-    assert got == pytest.approx(expected, rel=1e-10)
-
-
-def test_density_is_finite_where_entries_underflow():
-    for dtype in (np.float64, np.float32):
-        logits = np.array([0.0, 1.0, -2.0, 3.0, 0.0, 0.0], dtype)
-        sample = gumbel_softmax(logits, standard_gumbel((2000, 6), rng=0, dtype=dtype), 0.05)
-        assert np.all(np.isfinite(concrete_logpdf(sample, logits, 0.05)))
-    assert (sample == 0).any()
-
-
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-@pytest.mark.parametrize("temperature", [0.2, 1.0, 5.0])
-def test_density_takes_the_librarys_own_samples_in_every_type(dtype, temperature):
-    logits = np.linspace(-1, 1, 40)
-    sample = gumbel_softmax(
-        logits.astype(dtype), standard_gumbel((500, 40), rng=0).astype(dtype), temperature
-    )
-    assert np.isfinite(concrete_logpdf(sample, logits, temperature)).all()
-    off = np.array([0.5, 0.5 + 1.2 * np.sqrt(np.finfo(dtype).eps)], dtype)
-    with pytest.raises(ValueError, match="^sample: expected entries"):
-        concrete_logpdf(off, [0.0, 0.0], 1.0)
-    near = np.array([0.5, 0.5 + 0.8 * np.sqrt(np.finfo(dtype).eps)], dtype)
-    assert np.isfinite(concrete_logpdf(near, [0.0, 0.0], 1.0))
-
-
-def test_density_of_a_zero_is_that_of_the_least_number_of_its_type():
-    for dtype in (np.float16, np.float32, np.float64):
-        least = np.finfo(dtype).smallest_subnormal
-        zero, tiny = (concrete_logpdf(np.array([b, 1], dtype), [0.0, 0.0], 0.5) for b in (0, least))
-        assert zero == tiny
-
-
-def test_density_refuses_what_is_no_point_of_the_simplex():
-    for sample in ([0.5, 0.6], [1.5, -0.5], [np.nan, 1.0]):
-        with pytest.raises(ValueError, match="^sample: expected entries"):
-            concrete_logpdf(sample, [0.0, 0.0], 1.0)
-    with pytest.raises(ValueError, match="^sample: expected 3 classes, got 1"):
-        concrete_logpdf([1.0], [0.0, 0.0, 0.0], 1.0)
-    for temperature in (0.0, -1.0, math.nan, math.inf):
-        with pytest.raises(ValueError, match="^temperature: expected"):
-            concrete_logpdf([0.5, 0.5], [0.0, 0.0], temperature)
-    with pytest.raises(ValueError, match="^logits: expected finite"):
-        concrete_logpdf([0.5, 0.5], [0.0, -np.inf], 1.0)
 
 
 @given(st.floats(1e-3, 1e3), st.floats(1e-3, 1e3), st.integers(2, 50))

@@ -13,8 +13,8 @@ from hypothesis.extra.numpy import arrays
 from scipy import special, stats
 
 from gumbel_lib import standard_gumbel
-from gumbel_lib.chapters.scale.claims import order_probabilities
-from gumbel_lib.sampling import GumbelReservoir, reservoir, top_k
+from gumbel_lib.sampling import GumbelReservoir, gumbel_top_k, reservoir
+from gumbel_lib.sampling.without_replacement import order_probabilities
 
 LOGITS = np.array([1.0, -0.5, 0.2, -2.0, 0.7])
 
@@ -238,7 +238,7 @@ def test_merging_is_associative_and_equals_feeding(a, b, c, k, seed):
     assert one.state == first.state == together.state
     logits = np.concatenate([a, b, c])
     if np.isfinite(logits).sum() >= k:
-        assert np.array_equal(together.draw(), top_k(logits, noise, k))
+        assert np.array_equal(together.draw(), gumbel_top_k(logits, noise, k))
 
 
 @given(streams, streams, st.integers(1, 40), st.integers(1, 20))

@@ -16,7 +16,7 @@ METHODS = {
     "blocks": ((4000, 300), None, {}),
     "blocks, a power of two": ((4000, 256), None, {}),
     "blocks without enough tries": ((2000,), 1900, {"_SMALL": 0}),
-    "blocks, a few draws at a time": ((300,), 990, {"_IN_FLIGHT": 400}),
+    "blocks, a few draws at a time": ((300,), 990, {"_DRAWS_AT_ONCE": 400}),
     "guide table": ((2000,), 400_000, {}),
     "stretches": ((2000,), 400_000, {"_CACHED": 0, "_STRETCH": 150}),
     "one stretch": ((2000,), 400_000, {"_CACHED": 0}),
@@ -133,7 +133,7 @@ def test_a_draw_follows_the_state_of_its_generator_and_advances_it(
 ):
     shape, size = STREAM_SHAPES[case]
     if case != "one task":
-        monkeypatch.setattr(categorical, "_IN_FLIGHT", 300)
+        monkeypatch.setattr(categorical, "_CHUNK_SIZE", 300)
     rng = np.random.Generator(BIT_GENERATORS[bit_generator]())
     saved = copy.deepcopy(rng.bit_generator.state)
     draws = [
@@ -150,7 +150,7 @@ def test_a_draw_follows_the_state_of_its_generator_and_advances_it(
 @pytest.mark.parametrize("case", STREAM_SHAPES)
 def test_other_states_of_one_seed_give_other_draws(case, monkeypatch):
     shape, size = STREAM_SHAPES[case]
-    monkeypatch.setattr(categorical, "_IN_FLIGHT", 300)
+    monkeypatch.setattr(categorical, "_CHUNK_SIZE", 300)
     drawn = set()
     for i in range(20):
         rng = np.random.Generator(np.random.PCG64(0).advance(i << 64))
@@ -160,7 +160,7 @@ def test_other_states_of_one_seed_give_other_draws(case, monkeypatch):
 
 @pytest.mark.parametrize("num_tasks", [2, 3])
 def test_tasks_take_nothing_else_from_the_generator(num_tasks, monkeypatch):
-    monkeypatch.setattr(categorical, "_IN_FLIGHT", 1)
+    monkeypatch.setattr(categorical, "_CHUNK_SIZE", 1)
     rng, other = np.random.default_rng(5), np.random.default_rng(5)
     sample_categorical(np.zeros((num_tasks, 4)), rng=rng)
     other.bytes(16)
@@ -169,7 +169,7 @@ def test_tasks_take_nothing_else_from_the_generator(num_tasks, monkeypatch):
 
 def test_the_streams_of_tasks_are_independent(monkeypatch):
     # A task a row: the same place in neighbouring tasks, and one place over all tasks.
-    monkeypatch.setattr(categorical, "_IN_FLIGHT", 1)
+    monkeypatch.setattr(categorical, "_CHUNK_SIZE", 1)
     draws = sample_categorical(np.zeros((400, 4)), size=(100, 400), rng=6)
     pairs = np.bincount((4 * draws[:, ::2] + draws[:, 1::2]).ravel(), minlength=16)
     assert stats.chisquare(pairs).pvalue > 1e-6
@@ -285,7 +285,7 @@ def test_every_type_of_numbers_draws_what_float64_draws(dtype, size, num_classes
 
 @pytest.mark.parametrize(("num_classes", "num_rows"), [(6, 6000), (300, 900)])
 def test_draws_do_not_depend_on_the_threads(num_classes, num_rows, monkeypatch):
-    monkeypatch.setattr(categorical, "_IN_FLIGHT", 4096)
+    monkeypatch.setattr(categorical, "_CHUNK_SIZE", 4096)
     logits = np.random.default_rng(0).normal(size=(num_rows, num_classes))
     alone = sample_categorical(logits, rng=5)
     for workers in (2, 5, -1):

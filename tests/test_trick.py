@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import integrate, special, stats
 
 from gumbel_lib import gumbel_max, standard_gumbel, trick
-from gumbel_lib.trick import argmax_probabilities, log_sum_exp
+from gumbel_lib.trick import argmax_probabilities, last_arrival, logsumexp
 
 finite = st.floats(-30, 30)
 rows = arrays(np.float64, st.integers(1, 6), elements=finite)
@@ -183,14 +183,14 @@ def test_probabilities_of_a_batch_are_those_of_its_rows():
 
 
 @given(rows)
-def test_log_sum_exp_is_scipys(logits):
-    assert log_sum_exp(logits) == pytest.approx(special.logsumexp(logits), abs=1e-12)
+def test_logsumexp_is_scipys(logits):
+    assert logsumexp(logits) == pytest.approx(special.logsumexp(logits), abs=1e-12)
 
 
-def test_log_sum_exp_of_a_batch_with_masks():
+def test_logsumexp_of_a_batch_with_masks():
     logits = np.array([[0.0, -np.inf], [1000.0, 1000.0]])
-    assert log_sum_exp(logits) == pytest.approx([0.0, 1000.0 + np.log(2)])
-    assert log_sum_exp(logits.T, axis=0) == pytest.approx([0.0, 1000.0 + np.log(2)])
+    assert logsumexp(logits) == pytest.approx([0.0, 1000.0 + np.log(2)])
+    assert logsumexp(logits.T, axis=0) == pytest.approx([0.0, 1000.0 + np.log(2)])
 
 
 GOOD = np.zeros(3)
@@ -233,3 +233,14 @@ def test_noise_that_is_no_law_is_named():
     for noise in (stats.poisson(3), "normal", None):
         with pytest.raises(TypeError, match="^noise: expected a continuous law"):
             argmax_probabilities(GOOD, noise)
+
+
+def test_who_arrives_last_by_simulation():
+    means = np.array([3.0, 2.0, 2.0, 0.5])
+    last = np.random.default_rng(0).exponential(means, (100_000, 4)).argmax(axis=1)
+    probs = last_arrival(means)
+    assert probs.sum() == pytest.approx(1)
+    assert stats.chisquare(np.bincount(last), 100_000 * probs).pvalue > 1e-6
+    for wrong in ([0.0, 1.0], [1.0, np.inf], [[1.0]], "soon"):
+        with pytest.raises((TypeError, ValueError), match="^means: expected .*, got "):
+            last_arrival(wrong)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gumbel_lib import standard_gumbel
-from gumbel_lib.chapters.scale.claims import order_probabilities
-from gumbel_lib.sampling import sample_without_replacement, subsets, top_k
+from gumbel_lib.sampling import gumbel_top_k, sample_without_replacement, without_replacement
+from gumbel_lib.sampling.without_replacement import order_probabilities
 
 LOGITS = np.array([1.0, -0.5, 0.2, -2.0, 0.7])
 
@@ -32,7 +32,7 @@ def test_every_order_comes_as_often_as_brute_force_says(k):
 
 def test_top_k_agrees_with_brute_force_and_with_the_sampler():
     noise = standard_gumbel((100_000, 5), rng=2)
-    drawn = top_k(LOGITS, noise, 2)
+    drawn = gumbel_top_k(LOGITS, noise, 2)
     exact = order_probabilities(LOGITS, 2)
     counts = np.zeros((5, 5))
     np.add.at(counts, tuple(drawn.T), 1)
@@ -46,30 +46,30 @@ def test_top_k_agrees_with_brute_force_and_with_the_sampler():
 def test_top_k_takes_other_arrays_and_axes():
     rng = np.random.default_rng(0)
     logits, noise = rng.normal(size=(4, 6)), standard_gumbel((3, 4, 6), rng=1)
-    expected = top_k(logits, noise, 3)
+    expected = gumbel_top_k(logits, noise, 3)
     assert np.array_equal(expected, np.argsort(-(logits + noise))[..., :3])
-    assert np.array_equal(top_k(logits.tolist(), noise.tolist(), 3), expected)
+    assert np.array_equal(gumbel_top_k(logits.tolist(), noise.tolist(), 3), expected)
     for name in ("CPU_DEVICE", "device1", "no_float64"):
         device = array_api_strict.Device(name)
         there = [
             array_api_strict.asarray(array.astype(np.float32), device=device)
             for array in (logits, noise)
         ]
-        strict = top_k(*there, 3)
+        strict = gumbel_top_k(*there, 3)
         assert strict.device == device
         home = strict.to_device(array_api_strict.Device("CPU_DEVICE"))
         assert np.array_equal(np.asarray(home), expected)
-    first = top_k(logits.T, np.swapaxes(noise, 1, 2), 3, axis=0)
+    first = gumbel_top_k(logits.T, np.swapaxes(noise, 1, 2), 3, axis=0)
     assert np.array_equal(np.swapaxes(first, 1, 2), expected)
 
 
 @pytest.mark.filterwarnings("error")
 def test_top_k_under_jax_checks_k_by_the_shape_and_warns_of_nothing():
     logits, noise = jax.numpy.zeros((2, 3)), jax.numpy.arange(6.0).reshape(2, 3)
-    assert top_k(logits, noise, 3).tolist() == [[2, 1, 0]] * 2
-    traced = jax.jit(top_k, static_argnums=2)
+    assert gumbel_top_k(logits, noise, 3).tolist() == [[2, 1, 0]] * 2
+    traced = jax.jit(gumbel_top_k, static_argnums=2)
     assert traced(logits, noise, 3).tolist() == [[2, 1, 0]] * 2
-    for draw in (top_k, traced):
+    for draw in (gumbel_top_k, traced):
         with pytest.raises(ValueError, match="^k: expected at most 3, .*, got 4"):
             draw(logits, noise, 4)
 
@@ -132,7 +132,7 @@ def test_each_place_draws_from_its_own_row_and_slices_change_nothing(monkeypatch
     assert (np.sort(indices) == np.arange(5)[:, None] + [0, 1]).all()
     assert np.allclose(log_probs, -np.log(2), rtol=1e-15)
     assert np.unique(indices.reshape(6, -1), axis=0).shape[0] > 1
-    monkeypatch.setattr(subsets, "_IN_FLIGHT", 20)
+    monkeypatch.setattr(without_replacement, "_IN_FLIGHT", 20)
     again, _ = sample_without_replacement(logits, 2, size=(3, 2, 5), rng=0)
     assert np.array_equal(again, indices)
     for shape in ((0, 8), (0, 3, 8)):
@@ -166,7 +166,7 @@ def test_bad_k_is_named(k):
     logits = np.array([[0.0, 1.0, -np.inf], [0.0, 1.0, 2.0]])
     for draw in (
         lambda: sample_without_replacement(logits, k, rng=0),
-        lambda: top_k(logits, standard_gumbel((2, 3), rng=0), k),
+        lambda: gumbel_top_k(logits, standard_gumbel((2, 3), rng=0), k),
     ):
         with pytest.raises((TypeError, ValueError), match="^k: expected .*, got "):
             draw()
@@ -200,4 +200,15 @@ def test_bad_input_is_named(case):
         sample_without_replacement(**{"k": 2, "rng": 0, **arguments})
     if named == "logits":
         with pytest.raises((TypeError, ValueError), match="^logits: expected .*, got "):
-            top_k(arguments["logits"], np.zeros(3), 2)
+            gumbel_top_k(arguments["logits"], np.zeros(3), 2)
+
+
+def test_bad_input_of_the_orders_is_named():
+    for named, logits, k in (
+        ("logits", [0.0, -np.inf], 1),
+        ("logits", np.zeros((2, 2)), 1),
+        ("k", [0.0, 1.0], 3),
+        ("k", [0.0, 1.0], 0),
+    ):
+        with pytest.raises(ValueError, match=f"^{named}: expected .*, got "):
+            order_probabilities(logits, k)

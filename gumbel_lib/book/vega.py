@@ -36,7 +36,7 @@ def rows(**columns: ArrayLike) -> Any:
     table = pd.DataFrame({name: np.asarray(column) for name, column in columns.items()})
     values = table.to_csv(index=False, float_format="%.9g", lineterminator="\n")
     parse = {
-        name: "number" if np.issubdtype(kind, np.number) else "string"
+        name: "number" if pd.api.types.is_numeric_dtype(kind) else "string"
         for name, kind in table.dtypes.items()
     }
     return alt.Data(values=values, format=alt.DataFormat(type="csv", parse=parse))

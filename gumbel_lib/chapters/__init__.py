@@ -6,6 +6,7 @@ A chapter NAME is the notebook ``chapters/NAME.ipynb`` with the folder of its na
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import re
 from importlib import resources
@@ -83,7 +84,9 @@ def verify(*labels: str) -> Verdicts:
     for label in labels or all_claims():
         chapter = _stated_in(label)
         if chapter is None:
-            raise ValueError(f"label: expected one of {', '.join(all_claims())}, got {label!r}")
+            near = difflib.get_close_matches(label, all_claims())
+            known = f"such as {', '.join(near)}" if near else f"of {', '.join(CHAPTERS)}"
+            raise ValueError(f"label: expected a claim {known}, got {label!r}")
         chosen.append(claims_of(chapter)[label])
     verdicts = Verdicts(map(check, chosen))
     failed = [verdict for verdict in verdicts if not verdict.holds]

@@ -4,7 +4,8 @@ A claim's check is a function that returns a discrepancy: how far the two sides 
 lie apart. The claim holds when the discrepancy stays under the claim's bound. The control is the
 same function called with one thing made wrong; its discrepancy must exceed the bound.
 
-``python -m gumbel_lib.claims`` prints the ledger and exits 1 if a claim fails or a control passes.
+``python -m gumbel_lib.chapters`` prints the ledger and exits 1 if a claim
+fails or a control passes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import sympy
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 METHODS = (
@@ -174,6 +175,24 @@ def chi_square(drawn: NDArray[np.int64], probs: NDArray[np.float64]) -> float:
     """The chi-square statistic of drawn classes against their probabilities."""
     counts = np.bincount(drawn, minlength=probs.size)
     return float(stats.chisquare(counts, drawn.size * probs).statistic)
+
+
+def complex_step(function: Callable[[Any], Any], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Derivative of `function` in each component of x, along the last axis of the result.
+
+    Im f(x + i h) / h has no difference that could cancel, so h may be far below rounding.
+    """
+    step = 1e-30
+    columns = [np.imag(function(x + 1j * step * unit)) / step for unit in np.eye(x.size)]
+    return np.stack(columns, axis=-1)
+
+
+def wilson(counts: ArrayLike, total: int, z: float = 5.0) -> NDArray[np.float64]:
+    """Ends of Wilson's interval of each share ``counts / total``, stacked first."""
+    level = 1 - 2 * stats.norm.sf(z)
+    tests = [stats.binomtest(int(count), total) for count in np.ravel(counts)]
+    ends = np.array([test.proportion_ci(level, "wilson") for test in tests])
+    return ends.T.reshape(2, *np.shape(counts))
 
 
 def symbolic_gap(expression: Any, points: Mapping[Any, list[float]]) -> float:

@@ -1,14 +1,14 @@
 """Fast exact sampling: of rows, without replacement, from streams, and from shards."""
 
 from .categorical import sample_categorical
-from .dask import sample_distributed
+from .dask import sample_dask
 from .reservoir import GumbelReservoir
-from .without_replacement import sample_without_replacement, top_k
+from .without_replacement import gumbel_top_k, sample_without_replacement
 
 __all__ = [
     "GumbelReservoir",
+    "gumbel_top_k",
     "sample_categorical",
-    "sample_distributed",
+    "sample_dask",
     "sample_without_replacement",
-    "top_k",
 ]

@@ -18,12 +18,37 @@ from ._rows import as_rows, as_shape, check_tops, room_for
 Floats = NDArray[np.floating[Any]]
 Indices = NDArray[np.int64]
 
-# Tuned on a two-core x86-64 machine; time and memory depend on these, the law does not.
-_SMALL = 128  # classes up to which a sum over all of them is as fast as anything cleverer
-_CACHED = 1 << 17  # classes up to which a guide table, of some 50 bytes a class, stays in cache
-_STRETCH = 1 << 12  # neighbouring classes that are summed together
-_TRIES = 1 << 12  # tries that together cost little more than one
-_IN_FLIGHT = 1 << 18  # numbers in each array of working memory
+# The law does not depend on these constants; time, memory and the draws of a seed do. The times
+# beside them were taken on a two-core x86-64 machine, for float64 logits of standard deviation 2.
+
+# Classes up to which all are summed. For one draw of each row and 2e6 logits in all, sums and
+# blocks take 12 and 15 ms at 128 classes, 18 and 9 ms at 256.
+_SMALL = 128
+# Draws of one row from which a guide table is worth its Python calls, some 40 us. Against sums
+# over all classes it wins from 3000 draws on at 6 classes, from 300 at 100; against blocks sooner.
+_MANY = 1000
+# K/16 tries take about as long as the two passes over a row's weights of the sums over stretches:
+# the most that are made before these sums, and none for K/16 draws or more. That many draws of
+# 64,000 classes take 1.8 ms by blocks and 1.7 ms by guide table.
+_CLASSES_PER_TRY = 16
+# Classes up to which a guide table, of some 50 bytes a class, stays in cache. At 2**17 it takes 2
+# times as long as sums over stretches for K/16 draws, a third as long for 1e6.
+_CACHED = 1 << 17
+# Neighbouring classes that are summed together. Shorter stretches cost more Python calls (1000
+# draws of 300,000 classes: 16 ms with 256, 4 ms with 4096); longer ones are searched more slowly
+# (1e6 draws: 0.3 s with 4096, 0.6 s with 65,536).
+_STRETCH = 1 << 12
+# Tries in a round where fewer draws are pending. For one draw of 100,000 classes, 4096 take 2 times
+# as long as 64, and 65,536 take 14 times.
+_TRIES = 1 << 12
+# Numbers that the rows of a chunk take, `working_size` each, 2 MB an array. An eighth of a megabyte
+# takes 2 times as long; 8 MB take a sixth to a third less time and 4 times the memory.
+_CHUNK_SIZE = 1 << 18
+# Logits that are copied at a time, 16 MB in float64. The time hardly depends on it.
+_COPY_SIZE = 1 << 21
+# Draws of one row or chunk that are made at once, 2 MB an array. From 16,384 on, a guide table's
+# time hardly depends on it.
+_DRAWS_AT_ONCE = 1 << 18
 
 
 def sample_categorical(
@@ -120,6 +145,7 @@ def sample_categorical(
     >>> sample_categorical(np.zeros((4, 5, 1000)), rng=0).shape
     (4, 5)
     """
+    # Shape: an axis of the result is one of the batch, or one of repeated draws of the same rows.
     values = as_rows(logits, axis)
     batch, num_classes = values.shape[:-1], values.shape[-1]
     shape = as_shape(size, batch)
@@ -128,36 +154,40 @@ def sample_categorical(
     threads = (os.cpu_count() or 1) if threads == -1 else check_count(threads, "workers")
     if 0 in shape:
         return np.empty(shape, np.int64)
-
-    # An axis of the result is one of the batch, or one of repeated draws of the same rows.
     padded = (1,) * (len(shape) - len(batch)) + batch
     of_batch = [i for i, length in enumerate(padded) if length == shape[i]]
     of_repeats = [i for i, length in enumerate(padded) if length != shape[i]]
     num_rows, repeated = math.prod(batch), math.prod(shape[i] for i in of_repeats)
+    drawn = room_for((num_rows, repeated), size)
 
+    # Plan: the method, and as many rows a chunk as its memory has room for. A searchsorted a row
+    # takes over 100 times as long for 6 classes, and 3 to 19 times for 1000 and more
+    # (benchmarks/sampling.json): it costs Python calls for each row and weights for each class.
     draw: Callable[[Floats, int, np.random.Generator], Indices]
-    if repeated >= max(1000, num_classes // 16):
+    if repeated >= max(_MANY, num_classes // _CLASSES_PER_TRY):
         draw = _by_guide_table if num_classes <= _CACHED else _by_stretches
-        numbers = repeated + min(num_classes, _CACHED)
+        working_size = repeated + min(num_classes, _CACHED)
     elif num_classes <= _SMALL:
-        draw, numbers = _by_inverse_cdf, num_classes + repeated
+        draw, working_size = _by_inverse_cdf, num_classes + repeated
     else:
-        draw, numbers = _by_blocks, _num_blocks(num_classes) + repeated
-    in_flight = max(1, _IN_FLIGHT // numbers)
+        draw, working_size = _by_blocks, _num_blocks(num_classes) + repeated
+    rows_at_once = max(1, _CHUNK_SIZE // working_size)
     matrix: Floats | None
     try:
         matrix = values.reshape(num_rows, num_classes, copy=False)
-    except ValueError:  # the rows have no common stride and are copied, up to 16 MB at a time
-        matrix, in_flight = None, max(1, min(in_flight, 8 * _IN_FLIGHT // num_classes))
-    drawn = room_for((num_rows, repeated), size)
-    starts = range(0, num_rows, in_flight)
+    except ValueError:  # the rows have no common stride, and each chunk is copied
+        matrix, rows_at_once = None, max(1, min(rows_at_once, _COPY_SIZE // num_classes))
+    starts = range(0, num_rows, rows_at_once)
+
+    # Chunks: where there are several, each has a stream of its own, so that the draws do not depend
+    # on the threads. The root has 128 bits, as many as a seed sequence pools.
     root = int.from_bytes(generator.bytes(16), "little") if len(starts) > 1 else 0
 
     def task(number: int) -> None:
         stream = generator
-        if len(starts) > 1:  # a stream of its own, so that the draws do not depend on the threads
+        if len(starts) > 1:
             stream = np.random.default_rng(np.random.SeedSequence(root, spawn_key=(number,)))
-        start, stop = starts[number], min(starts[number] + in_flight, num_rows)
+        start, stop = starts[number], min(starts[number] + rows_at_once, num_rows)
         if matrix is None:
             rows = values[np.unravel_index(np.arange(start, stop), batch)]
         else:
@@ -174,9 +204,9 @@ def sample_categorical(
 def _by_inverse_cdf(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices:
     """The number of cumulative sums that a uniform reaches, with a contiguous line a class."""
     weights = np.array(rows.T, np.float64, order="C")
-    tops = weights.max(axis=0)
-    check_tops(tops)
-    weights -= tops
+    row_max = weights.max(axis=0)
+    check_tops(row_max)
+    weights -= row_max
     np.exp(weights, out=weights)
     for k in range(1, len(weights)):
         weights[k] += weights[k - 1]
@@ -189,6 +219,10 @@ def _by_inverse_cdf(rows: Floats, repeated: int, rng: np.random.Generator) -> In
 
 def _num_blocks(num_classes: int) -> int:
     """The power of two at or above sqrt(2K)."""
+    # With n blocks a draw takes at most K/n tries on average. If a try costs as much as two blocks,
+    # n + 2K/n is least at sqrt(2K). A quarter of that takes 2 to 14 times as long for many rows of
+    # 128,000 to 300 classes, one of which holds nearly all. A power of two suits the search by
+    # halves.
     return 1 << math.ceil(math.log2(2 * num_classes) / 2)
 
 
@@ -200,43 +234,44 @@ def _by_blocks(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices
     bounds = rows[:, : whole * num_blocks].reshape(num_rows, whole, num_blocks).max(axis=1)
     if rest:
         np.maximum(bounds[:, :rest], rows[:, -rest:], out=bounds[:, :rest])
-    tops = bounds.max(axis=1).astype(np.float64)
-    check_tops(tops)
+    row_max = bounds.max(axis=1).astype(np.float64)
+    check_tops(row_max)
     bounds = bounds.astype(np.float64)
-    cumulative = bounds - tops[:, None]
+    cumulative = bounds - row_max[:, None]
     np.cumsum(np.exp(cumulative, out=cumulative), axis=1, out=cumulative)
     total = cumulative[:, -1].copy()
     bounds, cumulative = bounds.ravel(), cumulative.ravel()
     height = whole + (rest > 0)
 
     index = np.empty(num_rows * repeated, np.int64)
-    open_draws = np.arange(index.size)
-    # K/16 tries take about as long as two passes of exponentials over a row.
-    budget = max(_TRIES, rows.size // 16)
-    while open_draws.size and budget > 0:
-        some, later = np.split(open_draws, [_IN_FLIGHT])
+    pending = np.arange(index.size)
+    budget = max(_TRIES, rows.size // _CLASSES_PER_TRY)
+    while pending.size and budget > 0:
+        some, later = np.split(pending, [_DRAWS_AT_ONCE])
         tries = max(1, _TRIES // some.size)
         budget -= some.size * tries
         row = (some // repeated).repeat(tries)
         reached = rng.random(row.size) * total.take(row)
+        # A search by halves, for all tries at once: a searchsorted a row would be a Python call a
+        # row, and one over all rows, each set off from the last, would lose digits.
         first = row * num_blocks
         place = first.copy()
         step = num_blocks
         while step := step // 2:
             place += step * (cumulative.take(place + (step - 1)) <= reached)
         element = rng.integers(0, height, row.size) * num_blocks + (place - first)
-        there = element < num_classes
-        logit = rows[row, np.where(there, element, 0)].astype(np.float64)
+        in_range = element < num_classes
+        logit = rows[row, np.where(in_range, element, 0)].astype(np.float64)
         excess = np.exp(logit - bounds.take(place))
-        kept = there & (rng.random(row.size) < excess)
+        kept = in_range & (rng.random(row.size) < excess)
         kept = kept.reshape(-1, tries)
         winner = kept.argmax(axis=1)
         done = kept.any(axis=1)
         index[some[done]] = element.reshape(-1, tries)[done, winner[done]]
-        open_draws = np.append(some[~done], later)
-    for i, count in zip(*np.unique(open_draws // repeated, return_counts=True), strict=True):
-        index[open_draws[:count]] = _by_stretches(rows[i : i + 1], int(count), rng)[0]
-        open_draws = open_draws[count:]
+        pending = np.append(some[~done], later)
+    for i, count in zip(*np.unique(pending // repeated, return_counts=True), strict=True):
+        index[pending[:count]] = _by_stretches(rows[i : i + 1], int(count), rng)[0]
+        pending = pending[count:]
     return index.reshape(num_rows, repeated)
 
 
@@ -244,16 +279,16 @@ def _by_stretches(rows: Floats, repeated: int, rng: np.random.Generator) -> Indi
     """The number of draws from each stretch of neighbours, then these draws, then their order."""
     index = np.empty((len(rows), repeated), np.int64)
     for row, drawn in zip(rows, index, strict=True):
-        top = float(row.max())
-        check_tops(np.asarray(top))
+        row_max = float(row.max())
+        check_tops(np.asarray(row_max))
         starts = np.arange(0, row.size, _STRETCH)
-        sums = np.array([_cumulative(row, start, top)[-1] for start in starts])
+        sums = np.array([_cumulative(row, start, row_max)[-1] for start in starts])
         possible = np.flatnonzero(sums)
         counts = rng.multinomial(repeated, sums[possible] / sums.sum())
         place = 0
         for start, count in zip(starts[possible], counts, strict=True):
             if count:
-                cumulative = _cumulative(row, start, top)
+                cumulative = _cumulative(row, start, row_max)
                 reached = rng.random(count) * cumulative[-1]
                 picked = cumulative.searchsorted(reached, side="right")
                 drawn[place : place + count] = start + picked
@@ -262,9 +297,11 @@ def _by_stretches(rows: Floats, repeated: int, rng: np.random.Generator) -> Indi
     return index
 
 
-def _cumulative(row: Floats, start: int, top: float) -> NDArray[np.float64]:
+def _cumulative(row: Floats, start: int, row_max: float) -> NDArray[np.float64]:
     """Sums of the weights of one stretch, class by class."""
-    weights: NDArray[np.float64] = np.subtract(row[start : start + _STRETCH], top, dtype=np.float64)
+    weights: NDArray[np.float64] = np.subtract(
+        row[start : start + _STRETCH], row_max, dtype=np.float64
+    )
     return np.cumsum(np.exp(weights, out=weights), out=weights)
 
 
@@ -272,13 +309,15 @@ def _by_guide_table(rows: Floats, repeated: int, rng: np.random.Generator) -> In
     """SciPy's indexed inverse CDF, row by row, over the classes that can be drawn."""
     index = np.empty((len(rows), repeated), np.int64)
     for row, drawn in zip(rows, index, strict=True):
-        top = float(row.max())
-        check_tops(np.asarray(top))
-        weights = np.exp(np.subtract(row, top, dtype=np.float64))
+        row_max = float(row.max())
+        check_tops(np.asarray(row_max))
+        weights = np.exp(np.subtract(row, row_max, dtype=np.float64))
         possible = np.flatnonzero(weights)
+        # Two guides a class: one takes half as long again for draws of 1000 classes, and more than
+        # three SciPy advises against.
         table = DiscreteGuideTable(weights[possible], guide_factor=2, random_state=rng)
-        for start in range(0, repeated, _IN_FLIGHT):
-            some = drawn[start : start + _IN_FLIGHT]
+        for start in range(0, repeated, _DRAWS_AT_ONCE):
+            some = drawn[start : start + _DRAWS_AT_ONCE]
             picked = table.rvs(some.size)
             some[:] = picked if possible.size == weights.size else possible[picked]
     return index

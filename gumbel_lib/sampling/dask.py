@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,12 @@ _FAN_IN = 8  # reservoirs merged at once
 _AT_ONCE = 1 << 16  # classes whose noise is held at once
 
 
-def sample_distributed(
+def sample_dask(
     logits: Any,
     k: int = 1,
     *,
     seed: int,
     keyed: bool = True,
-    client: Any = None,
-    progress: bool = False,
 ) -> NDArray[np.int64]:
     """Draw k classes of each row without replacement, chunk by chunk.
 
@@ -43,10 +40,6 @@ def sample_distributed(
         the draw does not depend on the chunks. With False, each chunk draws its own exponential
         jumps from a stream that is a function of seed, row and first class: faster, as exact, but
         other chunks give another draw.
-    client : distributed.Client, optional
-        Where to compute; by default wherever Dask computes at present, which is threads.
-    progress : bool
-        Show a progress bar.
 
     Returns
     -------
@@ -62,16 +55,27 @@ def sample_distributed(
     Notes
     -----
     Needs Dask, which ``pip install "dask[array]"`` brings, and ``"dask[distributed]"`` for a
-    cluster.
+    cluster. It computes wherever Dask computes at present, which is threads by default.
 
     Examples
     --------
     >>> import dask.array as da
     >>> wide, narrow = (da.zeros(100_000, chunks=size) for size in (50_000, 7_000))
-    >>> bool((sample_distributed(wide, 3, seed=0) == sample_distributed(narrow, 3, seed=0)).all())
+    >>> bool((sample_dask(wide, 3, seed=0) == sample_dask(narrow, 3, seed=0)).all())
     True
+
+    A progress bar, and a cluster, are Dask's own:
+
+    >>> from dask.diagnostics import ProgressBar
+    >>> with ProgressBar():  # doctest: +SKIP
+    ...     drawn = sample_dask(wide, 3, seed=0)
+    >>> from distributed import Client
+    >>> client = Client("tcp://127.0.0.1:8786")  # doctest: +SKIP
+    >>> with client.as_current():  # doctest: +SKIP
+    ...     drawn = sample_dask(wide, 3, seed=0)
     """
     from dask.array import Array
+    from dask.base import compute
     from dask.delayed import delayed
 
     if not isinstance(logits, Array):
@@ -97,26 +101,9 @@ def sample_distributed(
             level = [merge(level[i : i + _FAN_IN]) for i in range(0, len(level), _FAN_IN)]
         finished.append(level[0])
     drawn = np.array(
-        [reservoir.draw() for part in _compute(finished, client, progress) for reservoir in part],
-        np.int64,
+        [reservoir.draw() for part in compute(*finished) for reservoir in part], np.int64
     ).reshape(-1, k)
     return drawn if logits.ndim == 2 else drawn[0]
-
-
-def _compute(tasks: list[Any], client: Any, progress: bool) -> list[list[GumbelReservoir]]:
-    from dask.base import compute
-    from dask.diagnostics.progress import ProgressBar
-
-    if client is None:
-        with ProgressBar() if progress else nullcontext():
-            return list(compute(*tasks))
-    futures = client.compute(tasks)
-    if progress:
-        from distributed import progress as bar
-
-        bar(futures, notebook=False)
-    gathered: list[list[GumbelReservoir]] = client.gather(futures)
-    return gathered
 
 
 def _shard(

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+from itertools import permutations
 
 import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.typing import ArrayLike, NDArray
+from scipy import special
 
 from .._checks import (
     Array,
     Rng,
     as_arrays,
     as_generator,
+    as_logits,
     check_count,
     check_logits,
-    is_true,
+    is_known_true,
 )
 from ..noise import standard_gumbel
 from ..trick import perturb
@@ -24,7 +27,7 @@ from ._rows import as_rows, as_shape, check_tops, room_for
 _IN_FLIGHT = 1 << 20  # perturbed logits held at once
 
 
-def top_k(logits: Array, noise: Array, k: int, *, axis: int = -1) -> Array:
+def gumbel_top_k(logits: Array, noise: Array, k: int, *, axis: int = -1) -> Array:
     r"""Indices of the k largest perturbed logits: k classes drawn without replacement.
 
     .. math:: P(s_1, \dots, s_k) = \prod_{i=1}^{k}
@@ -63,7 +66,7 @@ def top_k(logits: Array, noise: Array, k: int, *, axis: int = -1) -> Array:
     Examples
     --------
     >>> noise = standard_gumbel((4, 3), rng=0)
-    >>> top_k(np.log([0.7, 0.2, 0.1]), noise, 2).tolist()
+    >>> gumbel_top_k(np.log([0.7, 0.2, 0.1]), noise, 2).tolist()
     [[2, 0], [0, 1], [0, 1], [2, 0]]
     """
     logits, noise = as_arrays(logits=logits, noise=noise)
@@ -75,7 +78,7 @@ def top_k(logits: Array, noise: Array, k: int, *, axis: int = -1) -> Array:
         raise ValueError(
             f"k: expected at most {logits.shape[axis]}, the number of classes, got {k}"
         )
-    if is_true(xp.any(xp.sum(xp.astype(logits > -math.inf, xp.int32), axis=axis) < k)):
+    if is_known_true(xp.any(xp.sum(xp.astype(logits > -math.inf, xp.int32), axis=axis) < k)):
         raise ValueError(f"k: expected at most the number of finite logits in a row, got {k}")
     order = xp.argsort(perturbed, axis=axis, descending=True)
     return xp.take(order, xp.arange(k, device=device(order)), axis=axis)
@@ -191,3 +194,47 @@ def _log_probs(rows: NDArray[np.float64], picked: NDArray[np.int64]) -> NDArray[
             total -= np.logaddexp(0, rest - chosen)
         rest = np.logaddexp(rest, chosen)
     return total
+
+
+def order_probabilities(logits: ArrayLike, k: int) -> dict[tuple[int, ...], float]:
+    r"""Each ordered draw of k classes with its probability, one softmax after another.
+
+    .. math:: P(s_1, \dots, s_k) = \prod_{i=1}^{k}
+              \frac{e^{l_{s_i}}}{\sum_{j \notin \{s_1, \dots, s_{i-1}\}} e^{l_j}}
+
+    Parameters
+    ----------
+    logits : array_like (K,)
+        Finite; all K! / (K - k)! orders are listed.
+    k : int
+        How many classes, at most K.
+
+    Returns
+    -------
+    dict of tuple of int to float
+        The orders, as `itertools.permutations` lists them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the logits are not finite and of one axis, or `k` is not between 1 and K.
+
+    Examples
+    --------
+    >>> orders = order_probabilities(np.log([0.5, 0.3, 0.2]), 2)
+    >>> round(orders[0, 1], 3), round(sum(orders.values()), 12)
+    (0.3, 1.0)
+    """
+    values = as_logits(logits)
+    if values.ndim != 1 or not np.all(np.isfinite(values)):
+        raise ValueError(f"logits: expected finite numbers (K,), got {values}")
+    if check_count(k, "k") > values.size:
+        raise ValueError(f"k: expected at most {values.size}, the number of classes, got {k}")
+    result = {}
+    for order in permutations(range(values.size), k):
+        left, prob = values.copy(), 1.0
+        for index in order:
+            prob *= float(special.softmax(left)[index])
+            left[index] = -np.inf
+        result[order] = prob
+    return result

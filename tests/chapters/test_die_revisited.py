@@ -1,17 +1,19 @@
 """The claims of die_revisited refuse plausible mistakes."""
 
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pytest
 from scipy import special
 
-from gumbel_lib import chapters, die
-from gumbel_lib.claims import die_revisited as checks
-from gumbel_lib.relaxation import relaxed_mean
+from gumbel_lib import die
+from gumbel_lib.chapters import claims_of
+from gumbel_lib.chapters.die_revisited import claims
+from gumbel_lib.concrete import relaxed_mean
 
-CLAIMS = chapters.all_claims()
-DIE = checks.DIE
+CLAIMS = claims_of("die_revisited")
+DIE = claims.DIE
 
 
 def one_face(face):
@@ -33,7 +35,7 @@ def one_face(face):
         ("averaged-loss", {"share": lambda m: Fraction(1, m + 1)}),
         *[("minimiser", {"place": one_face(face)}) for face in range(6)],
         ("minimiser", {"place": lambda t: np.full(6, 1 / 6)}),
-        ("minimiser", {"place": lambda t: checks._minimiser(1.0)}),
+        ("minimiser", {"place": lambda t: claims._minimiser(1.0)}),
         ("minimiser", {"place": lambda t: special.softmax(np.log(DIE) * 2)}),
         ("cold-limit", {"drawn": False}),
         ("hot-limit", {"cooled": lambda q, t: special.softmax(np.log(q) * t)}),
@@ -52,7 +54,7 @@ def one_face(face):
         ("calibrated", {"mean": lambda logits, t: special.softmax(logits)}),
         ("calibrated", {"mean": lambda logits, t: special.softmax(logits / t)}),
         ("calibrated", {"mean": lambda logits, t: relaxed_mean(logits, 1.01 * t)}),
-        ("calibrated", {"losses": (checks._squared_error, checks._product)}),
+        ("calibrated", {"losses": (claims._squared_error, claims._product)}),
         ("counting", {"share": lambda n: Fraction(1, n + 1)}),
         ("counting", {"share": lambda n: Fraction(1, n * n)}),
         ("longer-is-worse", {"num_steps": 1500}),
@@ -73,3 +75,55 @@ def one_face(face):
 def test_a_plausible_mistake_is_caught(label, wrong):
     claim = CLAIMS[label]
     assert not claim.discrepancy(**wrong) < claim.bound
+
+
+LOSSES = ("squared error", "mean of 20", "product of 2", "cross-entropy")
+
+
+def row(data, loss, kind, at):
+    """Probabilities and spread of one row of the table."""
+    (found,) = [row for row in data if (row["loss"], row["kind"], row["at"]) == (loss, kind, at)]
+    return np.array([found[f"p{k}"] for k in range(6)]), found["spread"]
+
+
+class TestInteractive:
+    """The interactive of die_revisited agrees with the library."""
+
+    def test_the_errors_agree_with_the_library(self, interactive):
+        goals = interactive("die_revisited")
+        data = goals.data
+        places = [(0.25, 1000), (0.5, 10_000), (1, 4000), (3, 7000)]
+        for loss, (temperature, steps) in product(LOSSES, places):
+            goals.set("loss", loss)
+            goals.set("temperature", temperature)
+            goals.set("training steps", steps)
+            numbers = goals.numbers
+            least, _ = row(data, loss, "least", temperature)
+            trained, spread = row(data, loss, "run", steps)
+            assert numbers["sse_least"] == pytest.approx(die.sse(DIE, least), abs=1e-6)
+            assert numbers["sse_run"] == pytest.approx(die.sse(DIE, trained) + spread, abs=1e-6)
+            assert numbers["mode_least"] == pytest.approx(least[5], abs=1e-6)
+            assert numbers["mode_run"] == pytest.approx(trained[5], abs=1e-6)
+
+    def test_the_table_is_the_library_s(self, interactive):
+        data = interactive("die_revisited").data
+        for temperature in (0.5, 1, 3):
+            least, _ = row(data, "squared error", "least", temperature)
+            found = die.expected_loss_minimiser(DIE, temperature)
+            np.testing.assert_allclose(least, found.round(2), atol=1e-6)
+        run = die.train(DIE, replicates=30, rng=1)
+        trained, spread = row(data, "squared error", "run", 1000)
+        np.testing.assert_allclose(trained, run.probs.mean(axis=0).round(4), atol=1e-6)
+        mean = die.sse(DIE, run.probs).mean()
+        assert die.sse(DIE, trained) + spread == pytest.approx(mean, abs=1e-4)
+
+    def test_the_words_follow_the_controls(self, interactive):
+        goals = interactive("die_revisited")
+        assert goals.words.startswith("squared error, temperature 0.50")
+        goals.set("loss", "cross-entropy")
+        goals.set("temperature", 3)
+        goals.set("training steps", 10_000)
+        assert goals.words.startswith(
+            "cross-entropy, temperature 3.00: least expected loss at SSE 0.2"
+        )
+        assert "30 runs of 10,000 steps: mean SSE" in goals.words

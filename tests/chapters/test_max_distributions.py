@@ -1,15 +1,17 @@
-"""Claims of max_distributions refuse plausible mistakes."""
+"""The claims of max_distributions refuse plausible mistakes."""
 
 import numpy as np
 import pytest
 import sympy
 from scipy import stats
 
-from gumbel_lib import chapters
-from gumbel_lib.claims import max_distributions as chapter
-from gumbel_lib.maxima import gumbel_limit, maximum_pdf
+from gumbel_lib.chapters import claims_of
+from gumbel_lib.chapters.max_distributions import claims
+from gumbel_lib.chapters.max_distributions.claims import PARENTS
+from gumbel_lib.chapters.max_distributions.interactive import SIZES
+from gumbel_lib.maxima import gumbel_limit, maximum_cdf, maximum_pdf, sup_distance
 
-CLAIMS = chapters.all_claims()
+CLAIMS = claims_of("max_distributions")
 
 
 def by_moments(parent, n):
@@ -44,7 +46,7 @@ def enough(roots):
         ("nearly-gumbel", {"limit": by_moments}),
         ("nearly-gumbel", {"rest": lambda n: 2 * np.exp(-2) / n}),
         ("nearly-gumbel", {"rest": lambda n: 4 * np.exp(-2) / n**2}),
-        ("normal-rate", {"constant": chapter.HEIGHT}),
+        ("normal-rate", {"constant": claims.HEIGHT}),
         ("normal-rate", {"slope": -1.0}),
         ("normal-rate", {"slope": 0.5}),
         ("uniform-limit", {"law": lambda x: sympy.exp(2 * x)}),
@@ -67,6 +69,51 @@ def test_the_bound_on_misses_is_one():
     steps = np.arange(501) / 500
     distance = np.maximum(steps[1:] - stated, stated - steps[:-1]).max(axis=1)
     share = np.mean(distance <= stats.kstwo.isf(0.05, 500))
-    allowed = chapter._missed(0.5, 0.56, 500, 0.05)
+    allowed = claims._missed(0.5, 0.56, 500, 0.05)
     assert share < allowed + 5 * np.sqrt(allowed * (1 - allowed) / 400)
     assert share > allowed / 2
+
+
+def choose(chart, parent, n):
+    chart.set("parent", parent)
+    chart.set("block size (step)", SIZES.index(n))
+
+
+class TestInteractive:
+    """The interactive of max_distributions agrees with the library."""
+
+    @pytest.mark.parametrize("parent", PARENTS)
+    def test_distance_and_cdfs_agree_with_the_library(self, interactive, parent):
+        chart = interactive("max_distributions")
+        for n in SIZES:
+            choose(chart, parent, n)
+            numbers = chart.numbers
+            loc, scale = gumbel_limit(PARENTS[parent], n)
+            exact = maximum_cdf(PARENTS[parent], n, loc + scale * numbers["z"])
+            assert numbers["n"] == n
+            assert numbers["distance"] == pytest.approx(sup_distance(PARENTS[parent], n), abs=1e-6)
+            assert numbers["exact"] == pytest.approx(exact, abs=1e-6)
+            assert numbers["gumbel"] == pytest.approx(np.exp(-np.exp(-numbers["z"])), abs=1e-6)
+
+    @pytest.mark.parametrize("parent", PARENTS)
+    def test_the_curves_agree_with_the_library(self, interactive, parent):
+        chart = interactive("max_distributions")
+        for n in (2, 100, 10_000):
+            choose(chart, parent, n)
+            drawn = chart.box.evaluate(
+                "box => [...box.querySelectorAll('.mark-line.role-mark path')]"
+                ".flatMap(path => path.__data__.mark.items.map(item => item.datum))"
+            )
+            exact = [row for row in drawn if row["law"] == "exact law"]
+            z = np.array([row["z"] for row in exact])
+            loc, scale = gumbel_limit(PARENTS[parent], n)
+            truth = maximum_cdf(PARENTS[parent], n, loc + scale * z)
+            assert [z[0], z[-1]] == pytest.approx([-3, 8])
+            assert [row["cdf"] for row in exact] == pytest.approx(truth, abs=1e-6)
+
+    def test_the_words_name_the_case(self, interactive):
+        chart = interactive("max_distributions")
+        assert "Normal, n = 10: Gumbel at 1.282, scale 0.570" in chart.words
+        choose(chart, "Exponential", 10_000)
+        assert "Exponential, n = 10,000" in chart.words
+        assert "distance 0.0000271 at z = \N{MINUS SIGN}0.69, exact law below" in chart.words

@@ -1,4 +1,4 @@
-"""Plausible mistakes about floating point, each refused by its claim."""
+"""The claims of numerics refuse plausible mistakes."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -6,18 +6,19 @@ import pytest
 import sympy
 from scipy import special
 
-from gumbel_lib import chapters, standard_gumbel
-from gumbel_lib.claims import numerics
+from gumbel_lib import standard_gumbel
+from gumbel_lib.chapters import claims_of
+from gumbel_lib.noise import levels_probability
 
-CLAIMS = chapters.all_claims()
+CLAIMS = claims_of("numerics")
 
 
 def right_sum(odds, levels):
-    return numerics.levels_probability(odds, levels) + 1 / levels
+    return levels_probability(odds, levels) + 1 / levels
 
 
 def midpoints(odds, levels):
-    return numerics.levels_probability(odds, levels) + 1 / (2 * levels)
+    return levels_probability(odds, levels) + 1 / (2 * levels)
 
 
 def clipped(size, *, rng, dtype):
@@ -59,7 +60,7 @@ def log_with_a_floor(x):
     [
         ("coarse-uniform", {"predicted": right_sum}),
         ("coarse-uniform", {"predicted": midpoints}),
-        ("coarse-uniform", {"predicted": lambda c, n: numerics.levels_probability(c, 2 * n)}),
+        ("coarse-uniform", {"predicted": lambda c, n: levels_probability(c, 2 * n)}),
         ("float32-tail", {"noise": clipped}),
         ("float32-tail", {"noise": drawn_in_float32}),
         ("float32-tail", {"noise": wide}),
@@ -90,39 +91,48 @@ def test_a_plausible_mistake_is_caught(label, wrong):
         assert not claim.discrepancy(**wrong) < claim.bound
 
 
-def test_a_generator_gives_the_words_it_is_fed():
-    words = np.random.default_rng(1).integers(0, 2**32, 624, dtype=np.uint32)
-    assert np.array_equal(numerics.generator_of(words).bit_generator.random_raw(624), words)
+class TestInteractive:
+    """The interactive of numerics agrees with the theorem and with sums over all levels."""
 
+    def test_the_chances_agree_with_a_sum_over_all_levels(self, interactive):
+        tail = interactive("numerics")
+        for bits, gap in [
+            (8, 5),
+            (8, 7.5),
+            (12, 5),
+            (12, 9),
+            (16, 12.5),
+            (20, 5),
+            (20, 14),
+            (20, 17),
+        ]:
+            tail.set("bits of the uniform", bits)
+            tail.set("nats behind", gap)
+            summed = ((np.arange(2**bits) / 2**bits) ** np.exp(gap)).mean()
+            numbers = tail.numbers
+            assert numbers["chance"] == pytest.approx(summed, rel=1e-6)
+            assert numbers["due"] == pytest.approx(special.expit(-gap), rel=1e-9)
+            assert f"{bits} bits" in tail.words
 
-def test_exponentials_are_places_times_steps():
-    steps = numerics.strip_steps()
-    for place in (2, 3, 12_345, 2**40):
-        drawn = numerics.generator_at(place).standard_exponential(256)
-        assert np.array_equal(drawn, place * steps)
+    def test_the_chances_agree_with_the_book_at_more_bits(self, interactive):
+        tail = interactive("numerics")
+        for bits, gap in [(24, 17), (24, 10), (30, 20), (35, 20), (46, 31), (53, 36.5), (53, 38)]:
+            tail.set("bits of the uniform", bits)
+            tail.set("nats behind", gap)
+            expected = levels_probability(np.exp(gap), 2**bits)
+            numbers = tail.numbers
+            assert numbers["chance"] == pytest.approx(expected, rel=1e-4)
+            assert numbers["ceiling"] == pytest.approx(-np.log(-np.log1p(-(2.0**-bits))))
 
-
-@pytest.mark.parametrize("odds", [3e3, 1e6, 1e9])
-def test_the_strips_sum_over_all_places(odds):
-    # Strips 2^33 times coarser than NumPy's, so that every place can be summed.
-    steps = 2.0**33 * numerics.strip_steps()[::16]
-    places = np.arange(2**20)
-    summed = np.array([np.exp(-odds * step * places).sum() for step in steps])
-    expected = summed.sum() / (1 / steps).sum() * odds / (1 + odds)
-    assert numerics.strips_probability(odds, steps) == pytest.approx(expected, rel=1e-9)
-
-
-def test_the_strips_give_the_law_while_the_odds_are_moderate():
-    steps = numerics.strip_steps()
-    for odds in (1e6, 1e9):
-        assert numerics.strips_probability(odds, steps) * (1 + odds) == pytest.approx(1, rel=1e-6)
-    drawn = np.random.default_rng(2).standard_exponential(1_000_000)
-    won = np.exp(-1e4 * drawn)
-    error = won.std() / np.sqrt(won.size)
-    assert abs(won.mean() - numerics.strips_probability(1e4, steps)) < 5 * error
-
-
-def test_the_levels_sum_over_all_levels():
-    for odds in (5.0, 1e3, 5e4, 1e6):
-        summed = ((np.arange(2**18) / 2**18) ** odds).mean()
-        assert numerics.levels_probability(odds, 2**18) == pytest.approx(summed, rel=1e-6)
+    def test_the_answer_to_the_question(self, interactive):
+        tail = interactive("numerics")
+        tail.set("nats behind", 20)
+        shares = {}
+        for bits in (24, 30, 34, 35):
+            tail.set("bits of the uniform", bits)
+            shares[bits] = tail.numbers["chance"] / tail.numbers["due"]
+        assert shares[24] < 1e-6 < 0.75 < shares[30] < 0.8
+        assert shares[34] < 0.99 < shares[35]
+        tail.set("bits of the uniform", 24)
+        tail.set("nats behind", 25)
+        assert "wins <1e-30" in tail.words

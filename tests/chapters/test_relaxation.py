@@ -1,14 +1,16 @@
-"""The claims of the chapter relaxation refuse plausible mistakes."""
+"""The claims of relaxation refuse plausible mistakes."""
 
 import numpy as np
 import pytest
 from scipy import special, stats
 
-from gumbel_lib import chapters
-from gumbel_lib.claims import relaxation
-from gumbel_lib.relaxation import concrete_logpdf, relaxed_mean, relaxed_variance, softmax
+from gumbel_lib import gumbel_max, gumbel_softmax
+from gumbel_lib.chapters import claims_of
+from gumbel_lib.chapters.relaxation import claims
+from gumbel_lib.concrete import concrete_logpdf, relaxed_mean, relaxed_variance
+from gumbel_lib.relaxation import softmax
 
-CLAIMS = chapters.all_claims()
+CLAIMS = claims_of("relaxation")
 NORMAL = stats.norm(scale=np.pi / np.sqrt(6))
 
 
@@ -62,13 +64,13 @@ def jacobian(b, t, *, sign=1.0, transpose=False):
         ("relaxed-mean-odds", {"mean": lambda r: r * (r - 1 + np.log(r)) / (r - 1.0001) ** 2}),
         ("relaxed-mean-odds", {"mean": lambda r: r * (r - 1) / (r**2 - 1.0001)}),
         ("relaxed-mean-half", {"mean": lambda r: r**2 / (1 + r**2)}),
-        ("relaxed-mean-half", {"mean": lambda r: relaxation._mean_at_half(1 / r)}),
+        ("relaxed-mean-half", {"mean": lambda r: claims._mean_at_half(1 / r)}),
         ("relaxed-mean-integral", {"power": lambda t: 1.0}),
         ("relaxed-mean-integral", {"power": lambda t: -1 / t}),
         ("relaxed-gradient-cold", {"hard": True}),
         (
             "relaxed-gradient-cold",
-            {"exact": lambda losses: special.softmax(relaxation.LOGITS) * losses},
+            {"exact": lambda losses: special.softmax(claims.LOGITS) * losses},
         ),
         ("relaxed-gradient-cold", {"t": 1e-3}),
         ("gradient-variance", {"limit": lambda product: product / 3}),
@@ -90,13 +92,13 @@ def test_a_plausible_mistake_is_caught(label, wrong):
 
 def test_mass_and_mean_do_not_determine_a_density():
     """The control of concrete-density has the mass and the mean right, and is another law."""
-    logits, t = relaxation.LOGITS[:2], 0.5
+    logits, t = claims.LOGITS[:2], 0.5
     # In the log-odds u, both densities decay exponentially.
     u = np.linspace(-200, 200, 400_001)
     sample = np.stack([special.expit(u), special.expit(-u)], axis=-1)
     inside = sample.min(axis=-1) > 1e-300
     sample, step = sample[inside], u[1] - u[0]
-    mass = relaxation._dirichlet_pdf(sample, logits, t) * sample.prod(axis=-1) * step
+    mass = claims._dirichlet_pdf(sample, logits, t) * sample.prod(axis=-1) * step
     assert mass.sum() == pytest.approx(1, abs=1e-9)
     assert mass @ sample == pytest.approx(relaxed_mean(logits, t), abs=1e-9)
     true = np.exp(concrete_logpdf(sample, logits, t)) * sample.prod(axis=-1) * step
@@ -107,12 +109,12 @@ def test_the_cold_quadrature_agrees_with_draws():
     rng = np.random.default_rng(3)
     noise = -np.log(rng.standard_exponential((100_000, 3)))
     for t, hard in ((0.3, False), (0.3, True), (1.0, False)):
-        for slope, _ in relaxation.LOSSES.values():
-            b = softmax(relaxation.LOGITS + noise, t)
-            winner = np.argmax(relaxation.LOGITS + noise, axis=-1)
+        for slope, _ in claims.LOSSES.values():
+            b = softmax(claims.LOGITS + noise, t)
+            winner = np.argmax(claims.LOGITS + noise, axis=-1)
             f = slope(np.eye(3)[winner] if hard else b)
             draws = b * (f - (b * f).sum(axis=-1, keepdims=True)) / t
-            found = relaxation._mean_gradient(slope, t, hard=hard)
+            found = claims._mean_gradient(slope, t, hard=hard)
             band = 5 * draws.std(axis=0) / len(draws) ** 0.5
             assert np.all(np.abs(draws.mean(axis=0) - found) < band)
 
@@ -133,3 +135,59 @@ def test_the_order_that_pytorch_writes_is_exact():
     assert np.all(1 - soft + soft == 1)
     assert np.all(0 - soft + soft == 0)
     assert 1 + (0.5 + 2.0**-53) - (0.5 + 2.0**-53) != 1
+
+
+CASES = [
+    (0.5, (-0.5, -1.2, -2.3)),
+    (0.05, (-0.5, -1.2, -2.3)),
+    (5, (-0.5, -1.2, -2.3)),
+    (0.05, (5, -5, -5)),
+    (0.05, (-5, 5, 4.9)),
+    (1, (0, 0, 0)),
+]
+
+
+class TestInteractive:
+    """The interactive of relaxation agrees with the library."""
+
+    def test_the_cloud_agrees_with_the_library(self, interactive):
+        cloud = interactive("relaxation")
+        noise = np.array([[row["g0"], row["g1"], row["g2"]] for row in cloud.data])
+        for temperature, values in CASES:
+            cloud.set("temperature", temperature)
+            for k, value in enumerate(values):
+                cloud.set(f"logit of class {k}", value)
+            logits = np.array(values, dtype=float)
+            b = gumbel_softmax(logits, noise, temperature)
+            expected = {
+                "b": b.mean(axis=0),
+                "p": special.softmax(logits),
+                "won": np.bincount(gumbel_max(logits, noise), minlength=3) / len(noise),
+            }
+            numbers = cloud.numbers
+            for name, entries in expected.items():
+                for k, entry in enumerate(entries):
+                    assert numbers[f"{name}{k}"] == pytest.approx(entry, abs=1e-6)
+            near = (b.max(axis=1) > 0.99).mean()
+            assert numbers["near"] == pytest.approx(near, abs=1e-6)
+            assert f"temperature {temperature:.2f}: {100 * near:.1f}% of" in cloud.words
+
+    def test_each_point_lies_where_the_library_puts_it(self, interactive):
+        cloud = interactive("relaxation")
+        noise = np.array([[row["g0"], row["g1"], row["g2"]] for row in cloud.data])
+        cloud.set("temperature", 0.05)
+        script = """box => [...box.querySelectorAll('.mark-symbol path')]
+            .map(path => path.__data__.datum).filter(datum => 'winner' in datum)
+            .map(datum => [datum.b0, datum.b1, datum.b2])"""
+        drawn = np.array(cloud.box.evaluate(script))
+        expected = gumbel_softmax(np.array([-0.5, -1.2, -2.3]), noise, 0.05)
+        assert drawn == pytest.approx(expected, abs=1e-6)
+
+    def test_the_temperature_moves_no_winner(self, interactive):
+        cloud = interactive("relaxation")
+        before = cloud.words.splitlines()
+        cloud.set("temperature", 5)
+        after = cloud.words.splitlines()
+        assert before[2] == after[2]
+        assert before[0] != after[0]
+        assert "mean of b" in after[1]

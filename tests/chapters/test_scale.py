@@ -1,16 +1,17 @@
-"""Plausible mistakes in sampling, each refused by its claim."""
+"""The claims of scale refuse plausible mistakes."""
 
 import numpy as np
 import pytest
 import sympy
 from scipy import special, stats
 
-from gumbel_lib import chapters
-from gumbel_lib.claims import scale
+from gumbel_lib.chapters import claims_of
+from gumbel_lib.chapters.scale import claims
 from gumbel_lib.noise import keyed_gumbel
-from gumbel_lib.sampling import GumbelReservoir, sample_categorical, top_k
+from gumbel_lib.sampling import GumbelReservoir, gumbel_top_k, sample_categorical
+from gumbel_lib.sampling.without_replacement import order_probabilities
 
-CLAIMS = chapters.all_claims()
+CLAIMS = claims_of("scale")
 
 
 def uniform_inside_groups(logits, *, size, rng):
@@ -43,13 +44,13 @@ def replacing_one_at_random(logits, rng):
 
 
 def carried(logits, rng):
-    return scale.by_hand(logits, rng, carried=True)
+    return claims.by_hand(logits, rng, carried=True)
 
 
 def new_jump_for_each_block(k, rng):
     """The same law of the draw, but a jump is drawn again at the start of each 50 classes."""
     reservoir = GumbelReservoir(k, rng=rng)
-    for block in np.split(np.zeros(scale.LENGTH), scale.LENGTH // 50):
+    for block in np.split(np.zeros(claims.LENGTH), claims.LENGTH // 50):
         reservoir.feed(block)
         state = reservoir.state
         reservoir = GumbelReservoir.from_state({**state, "jump": None}, rng=rng)
@@ -96,7 +97,7 @@ def noiseless(rows, seed):
 
 
 def one_noise_for_all_rows(rows, seed):
-    return top_k(rows, np.tile(keyed_gumbel(seed, 0, 0, rows.shape[1]), (len(rows), 1)), 2)
+    return gumbel_top_k(rows, np.tile(keyed_gumbel(seed, 0, 0, rows.shape[1]), (len(rows), 1)), 2)
 
 
 def largest_logits(logits, k, *, seed, keyed):
@@ -118,10 +119,10 @@ def largest_logits(logits, k, *, seed, keyed):
         ("sample-categorical", {"sampler": uniform_inside_groups}),
         ("sample-categorical", {"sampler": lambda row, size, rng: rng.integers(0, row.size, size)}),
         ("ordered-log-probabilities", {"brute_force": lambda logits, k: {
-            order: p / 2 for order, p in scale.order_probabilities(logits, k).items()}}),
+            order: p / 2 for order, p in order_probabilities(logits, k).items()}}),
         ("top-k-orders", {"noise": lambda size, rng: np.zeros(size)}),
         ("top-k-orders", {"noise": lambda size, rng: rng.logistic(size=size)}),
-        ("top-k-orders", {"top": lambda x, g, k: np.sort(top_k(x, g, k), axis=-1)}),
+        ("top-k-orders", {"top": lambda x, g, k: np.sort(gumbel_top_k(x, g, k), axis=-1)}),
         ("exponential-jumps", {"rate": lambda x, k: np.exp(k - x)}),
         ("exponential-jumps", {"rate": lambda x, k: -np.expm1(-np.exp(x - k))}),
         ("exponential-jumps", {"noise": stats.norm}),
@@ -132,7 +133,7 @@ def largest_logits(logits, k, *, seed, keyed):
         ("reservoir", {"draw": carried}),
         ("reservoir", {"draw": lambda logits, rng: np.argsort(-logits)[:2]}),
         ("reservoir-numbers", {"drawn": new_jump_for_each_block}),
-        ("reservoir-numbers", {"drawn": lambda k, rng: scale.numbers_drawn(k, rng) + k - 1}),
+        ("reservoir-numbers", {"drawn": lambda k, rng: claims.numbers_drawn(k, rng) + k - 1}),
         ("reservoir-numbers", {"stated": lambda k, n: k + 2 * k * np.log(n)}),
         ("reservoir-numbers", {"stated": lambda k, n: k + k * np.log(n / k)}),
         ("merge", {"merge": unshifted}),
@@ -155,4 +156,28 @@ def test_a_plausible_mistake_is_caught(label, wrong):
 
 
 def test_the_jumps_by_hand_are_right_without_their_mistakes():
-    assert scale.reservoir_counts(scale.by_hand) < scale.PAIRS_BOUND
+    assert claims.reservoir_counts(claims.by_hand) < claims.PAIRS_BOUND
+
+
+class TestInteractive:
+    """The interactive of scale agrees with the formula of the chapter."""
+
+    def test_the_envelope_agrees_with_the_formula(self, interactive):
+        chart = interactive("scale")
+        normals = np.array([row["x"] for row in chart.data])
+        for power, spread in ((4, 2.0), (0, 2.0), (8, 2.0), (3, 0.0), (5, 4.0)):
+            chart.set("log2 of the classes in a block", power)
+            chart.set("spread of the logits", spread)
+            logits = spread * normals
+            largest = logits.reshape(-1, 2**power).max(axis=1)
+            tries = 2**power * np.exp(largest).sum() / np.exp(logits).sum()
+            assert chart.numbers["tries"] == pytest.approx(tries, rel=1e-6)
+            assert chart.numbers["blocks"] == 256 / 2**power
+            assert f"{256 // 2**power} blocks of {2**power}: {tries:.2f} tries" in chart.words
+
+    def test_its_logits_are_drawn_by_their_weights(self, interactive):
+        normals = np.array([row["x"] for row in interactive("scale").data])
+        drawn = sample_categorical(2 * normals, size=900, rng=0)
+        share = special.softmax(2 * normals)[normals.argmax()]
+        frequency = np.mean(drawn == normals.argmax())
+        assert abs(frequency - share) < 5 * np.sqrt(share * (1 - share) / 900)

@@ -10,15 +10,14 @@ from itertools import product
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
 from ... import die
+from ..._checks import Floats
 from ...claims import claim
+from ...concrete import relaxed_mean, relaxed_variance
 from ...noise import standard_gumbel
-from ...relaxation import moments, relaxed_mean, softmax
-
-Floats = NDArray[np.float64]
+from ...relaxation import softmax
 
 DIE = np.array([0.05, 0.05, 0.1, 0.13, 0.27, 0.4])
 THIRDS = (Fraction(1, 2), Fraction(1, 3), Fraction(1, 6))
@@ -127,8 +126,8 @@ def averaged_loss(share: Any = lambda num_samples: Fraction(1, num_samples)) -> 
 
 def _loss(logits: Floats, temperature: float) -> Floats:
     """The parts of the expected loss that depend on the logits (..., K)."""
-    mean, square = moments(logits, temperature)
-    return np.asarray(((mean - DIE) ** 2 + square - mean**2).sum(axis=-1))
+    bias = relaxed_mean(logits, temperature) - DIE
+    return np.asarray((bias**2 + relaxed_variance(logits, temperature)).sum(axis=-1))
 
 
 @functools.cache
@@ -419,7 +418,7 @@ def _held(temperature: float, rate: float) -> Floats:
         replicates=HELD,
         rng=10,
     )
-    return np.asarray(run.sse.mean(axis=1))
+    return np.asarray(run.distance.mean(axis=1))
 
 
 @claim(

@@ -9,11 +9,10 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
+from ..._checks import Floats
 from ...book.show import DescribedFigure
 from ...book.style import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, SERIES, STYLES, subplots
 from ...die import LossParts
-
-Floats = NDArray[np.float64]
 
 
 def _picked(num_steps: int) -> NDArray[np.int64]:
@@ -187,7 +186,7 @@ def repairs(runs: Mapping[str, Floats]) -> DescribedFigure:
 
 
 def counting(
-    rolls_seen: Floats, counted: Floats, probs: Floats, runs: Mapping[str, Floats], batch_size: int
+    rolls_seen: Floats, counted: Floats, probs: Floats, runs: Mapping[str, Floats], num_rolls: int
 ) -> DescribedFigure:
     """SSE against rolls seen: counting with its formula, beside training."""
     figure, axes = subplots(height=3.2)
@@ -196,7 +195,7 @@ def counting(
     for (name, sse), color, line in zip(runs.items(), (ORANGE, GREEN), ("--", "-."), strict=False):
         steps = _picked(len(sse))
         mean = sse.mean(axis=1)
-        axes.plot(batch_size * steps, mean[steps], color=color, linestyle=line, label=name)
+        axes.plot(num_rolls * steps, mean[steps], color=color, linestyle=line, label=name)
         parts.append(f"{name} {mean[-1]:.2g}")
     axes.plot(rolls_seen, exact, color=BLUE, label="counting, exact")
     axes.plot(rolls_seen, counted, "o", color=BLUE, markersize=6, label="counting, simulated")

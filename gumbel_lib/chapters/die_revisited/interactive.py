@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import altair as alt
 import numpy as np
-from numpy.typing import NDArray
 
+from ..._checks import Floats
 from ...book.style import BLUE, INK, ORANGE
 from ...book.vega import Interactive, menu, readout, rows, slider
 from ...die import Training
-
-Floats = NDArray[np.float64]
 
 BAR = "M-1,-0.25L1,-0.25L1,0.25L-1,0.25Z"
 

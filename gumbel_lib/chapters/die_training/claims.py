@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
 from ... import die, gumbel_softmax
-from ...claims import claim, cpu_jax
+from ..._checks import Floats
+from ...claims import claim, complex_step, cpu_jax
 from ...noise import standard_gumbel
 from ...relaxation import softmax
-
-Floats = NDArray[np.float64]
 
 PROBS = np.array([0.05, 0.05, 0.1, 0.13, 0.27, 0.4])
 TEMPERATURES = (0.5, 1.0, 2.0)
@@ -30,12 +27,6 @@ def _cases() -> list[tuple[Any, Any, Any, float]]:
         for t in TEMPERATURES
         for _ in range(5)
     ]
-
-
-def _complex_step(function: Callable[[Any], Any], x: Floats) -> Floats:
-    """Derivative of `function` in each component of x, along the last axis of the result."""
-    columns = [np.imag(function(x + 1j * STEP * unit)) / STEP for unit in np.eye(x.size)]
-    return np.stack(columns, axis=-1)
 
 
 def _softmax(x: Any, t: float) -> Any:
@@ -109,7 +100,7 @@ def softmax_jacobian(factor: Any = lambda t: 1 / t) -> float:
         a = logits + noise
         b = _softmax(a, t)
         formula = factor(t) * (np.diag(b) - np.outer(b, b))
-        jacobian = _complex_step(functools.partial(_softmax, t=t), a)
+        jacobian = complex_step(functools.partial(_softmax, t=t), a)
         gaps.append(np.abs(formula - jacobian).max())
     return float(max(gaps))
 
@@ -130,7 +121,7 @@ def sse_gradient(gradient: Any = die.sse_gradient) -> float:
             return ((y - _softmax(x + noise, t)) ** 2).sum()
 
         b = _softmax(logits + noise, t)
-        gaps.append(np.abs(gradient(y, b, t) - _complex_step(loss, logits)).max())
+        gaps.append(np.abs(gradient(y, b, t) - complex_step(loss, logits)).max())
     return float(max(gaps))
 
 
@@ -264,4 +255,4 @@ def loss_rises(start_temperature: float = 2.0, **settings: Any) -> float:
         **settings,
     )
     first, last = np.mean(losses[:100]), np.mean(losses[-100:])
-    return float(max(first / last, 4 * run.sse[-100:].mean() / run.sse[:100].mean()))
+    return float(max(first / last, 4 * run.distance[-100:].mean() / run.distance[:100].mean()))

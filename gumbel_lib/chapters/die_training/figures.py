@@ -8,15 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from numpy.typing import NDArray
 from scipy import stats
 
+from ..._checks import Floats
 from ...book.schematic import Box, draw
 from ...book.show import DescribedFigure
 from ...book.style import BLUE, GREEN, INK, MUTED, ORANGE, PAPER, PURPLE, subplots
 from ...die import Training
-
-Floats = NDArray[np.float64]
 
 # Two of the six faces share a probability, so line style and end label tell the lines apart.
 FACES = (
@@ -259,17 +257,18 @@ def sse_curve(run: Training) -> DescribedFigure:
     figure, (upper, lower) = subplots(
         2, 1, height=4.0, sharex=True, gridspec_kw={"height_ratios": [2.3, 1]}
     )
-    middle, band = _band(upper, run.sse, BLUE, "-", "median, 10 to 90% of the runs")
+    middle, band = _band(upper, run.distance, BLUE, "-", "median, 10 to 90% of the runs")
     upper.set(ylabel="distance (SSE)", ylim=(0, None), title="distance from the truth")
     upper.legend(loc="upper right")
     steps = np.arange(0, len(run.temperatures), 10)
     lower.plot(steps, run.temperatures[steps], color=GREEN)
     lower.set(xlabel="step", ylabel="t", ylim=(0, None), title="temperature")
-    lower.set_xlim(0, len(run.sse))
+    lower.set_xlim(0, len(run.distance))
     return DescribedFigure(
         figure,
-        f"Above: SSE between the softmax of the logits and the die in {run.sse.shape[1]} runs of "
-        f"{len(run.sse)} steps; the median falls from {middle[0]:.3g} over "
+        "Above: SSE between the softmax of the logits and the die in "
+        f"{run.distance.shape[1]} runs of {len(run.distance)} steps; "
+        f"the median falls from {middle[0]:.3g} over "
         f"{middle[len(middle) // 2]:.2g} halfway to {middle[-1]:.2g}, with 10 to 90% of the runs "
         f"from {band[0, -1]:.2g} to {band[1, -1]:.2g} at the end. Below: the temperature falls "
         f"from {run.temperatures[0]:.3g} to {run.temperatures[-1]:.3g}.",
@@ -282,12 +281,12 @@ def optimizers(runs: Mapping[str, Training]) -> DescribedFigure:
     parts = []
     looks = ((BLUE, "-"), (GREEN, "-."), (ORANGE, "--"))
     for (name, run), (color, line) in zip(runs.items(), looks, strict=True):
-        middle, _ = _band(axes, run.sse, color, line, name)
+        middle, _ = _band(axes, run.distance, color, line, name)
         lowest = int(middle.argmin())
         parts.append(
             f"{name} least {middle[lowest]:.2g} near step {round(lowest, -1)}, end {middle[-1]:.2g}"
         )
-    axes.set(yscale="log", xlabel="step", ylabel="distance (SSE)", xlim=(0, len(run.sse)))
+    axes.set(yscale="log", xlabel="step", ylabel="distance (SSE)", xlim=(0, len(run.distance)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=3)
     return DescribedFigure(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import altair as alt
 import numpy as np
-from numpy.typing import NDArray
 
+from ..._checks import Floats
 from ...book.style import BLUE, INK, ORANGE
 from ...book.vega import Interactive, readout, rows, slider
 
-Floats = NDArray[np.float64]
 EVERY = 10  # steps between two records
 
 

@@ -8,14 +8,12 @@ from typing import Any
 
 import numpy as np
 import sympy
-from numpy.typing import NDArray
 from scipy import integrate, special, stats
 
 from ... import trick
+from ..._checks import Floats
 from ...claims import chi_square, chi_square_power, claim, symbolic_gap
 from ...noise import standard_gumbel
-
-Floats = NDArray[np.float64]
 
 LOGITS = np.array([1.5, 0.0, -0.5, -2.0, 0.7, 0.7])
 STEPS = np.linspace(-4, 6, 41)
@@ -167,7 +165,7 @@ def pairwise(
     wrong={"location": np.max},
 )
 def max_of_gumbels(
-    location: Callable[[Floats], Any] = trick.log_sum_exp, noise: Any = stats.gumbel_r
+    location: Callable[[Floats], Any] = trick.logsumexp, noise: Any = stats.gumbel_r
 ) -> float:
     gaps = []
     for size in (1, 2, 3, LOGITS.size):

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
+from ..._checks import Floats
 from ...book.show import DescribedFigure
 from ...book.style import BLUE, INK, MUTED, NARROW, ORANGE, SERIES, subplots
-
-Floats = NDArray[np.float64]
 
 
 def _names(num_classes: int) -> list[str]:

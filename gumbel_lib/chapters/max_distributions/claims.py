@@ -11,13 +11,11 @@ from typing import Any
 import mpmath
 import numpy as np
 import sympy
-from numpy.typing import NDArray
 from scipy import integrate, optimize, special, stats
 
+from ..._checks import Floats
 from ...claims import claim, symbolic_gap
 from ...maxima import Law, gumbel_limit, maximum_cdf, maximum_pdf, sup_distance
-
-Floats = NDArray[np.float64]
 
 BLOCK = 100
 MIXTURE = stats.Mixture(

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import seaborn as sns
 from matplotlib.ticker import MultipleLocator
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
+from ..._checks import Floats
 from ...book.show import DescribedFigure
 from ...book.style import (
     BLUE,
@@ -26,9 +27,7 @@ from ...book.style import (
     STYLES,
     subplots,
 )
-from ...maxima import Law, gumbel_limit, maximum_cdf, maximum_pdf
-
-Floats = NDArray[np.float64]
+from ...maxima import Law, maximum_pdf
 
 
 def _skewness(values: Floats) -> float:
@@ -121,25 +120,22 @@ def exponential_maxima(maxima: Floats, n: int) -> DescribedFigure:
     )
 
 
-def gaps(parents: Mapping[str, Any], n: int) -> DescribedFigure:
+def gaps(z: Floats, differences: Mapping[str, Floats], n: int) -> DescribedFigure:
     """The gap between the exact law of the maximum and its Gumbel, in units of the Gumbel."""
     figure, axes = subplots(width=NARROW, height=2.9)
-    z = np.linspace(-3, 7, 240)
     peaks = []
-    for (name, parent), color, line in zip(parents.items(), SERIES, STYLES, strict=False):
-        loc, scale = gumbel_limit(parent, n)
-        gap = maximum_cdf(parent, n, loc + scale * z) - stats.gumbel_r.cdf(z)
+    for (name, gap), color, line in zip(differences.items(), SERIES, STYLES, strict=False):
         axes.plot(z, 100 * gap, line, color=color, label=name)
         i = int(np.abs(gap).argmax())
         peaks.append(f"{name} {gap[i]:+.4f} at {z[i]:.1f}")
     axes.axhline(0, color=MUTED, linewidth=1)
-    axes.set(xlabel="(x - location) / scale", ylabel="exact - Gumbel CDF, in %", xlim=(-3, 7))
+    axes.set(xlabel="(x - location) / scale", ylabel="exact - Gumbel CDF, in %", xlim=(z[0], z[-1]))
     axes.yaxis.set_major_locator(MultipleLocator(1.0))
     axes.legend(frameon=True, framealpha=1, edgecolor=PAPER)
     return DescribedFigure(
         figure,
         f"Exact distribution function of the maximum of {n} draws less that of its Gumbel, for "
-        f"{len(parents)} parents. Largest gaps: {'; '.join(peaks)}.",
+        f"{len(differences)} parents. Largest gaps: {'; '.join(peaks)}.",
     )
 
 
@@ -174,15 +170,11 @@ def convergence(
     )
 
 
-def uniform_maximum(n: int) -> DescribedFigure:
-    """Density of the uniform's maximum and the Gumbel with the same median and 10% quantile."""
-    quantiles = n * (np.exp(np.log([0.1, 0.5, 0.9]) / n) - 1)
-    standard = stats.gumbel_r.ppf([0.1, 0.5, 0.9])
-    scale = (quantiles[1] - quantiles[0]) / (standard[1] - standard[0])
-    limit = stats.gumbel_r(quantiles[1] - scale * standard[1], scale)
+def uniform_maximum(
+    n: int, x: Floats, exact: Floats, quantile: float, limit: Any
+) -> DescribedFigure:
+    """Density of n (maximum - 1) of the uniform, and a frozen Gumbel; `quantile` is at 90%."""
     figure, axes = subplots(width=NARROW, height=2.9)
-    x = np.linspace(-6, 0, 200)
-    exact = maximum_pdf(stats.uniform, n, 1 + x / n) / n
     axes.plot(np.append(x, 0), np.append(exact, 0), color=BLUE, label="uniform's maximum, exact")
     axes.fill_between(x, exact, color=BLUE, alpha=0.12, linewidth=0)
     wide = np.linspace(-6, 5, 240)
@@ -194,7 +186,7 @@ def uniform_maximum(n: int) -> DescribedFigure:
         figure,
         f"The largest of {n} uniform draws piles up against its end point 1 and has its tail on "
         f"the left. A Gumbel with the same 10% and 50% quantiles has its tail on the right: its "
-        f"90% quantile is {limit.ppf(0.9):.2f}, the uniform's {quantiles[2]:.2f}.",
+        f"90% quantile is {limit.ppf(0.9):.2f}, the uniform's {quantile:.2f}.",
     )
 
 

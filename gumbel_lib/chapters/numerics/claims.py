@@ -9,23 +9,12 @@ from typing import Any
 import mpmath
 import numpy as np
 import sympy
-from numpy.typing import NDArray
 from scipy import special, stats
 
 from ...claims import claim, cpu_jax, symbolic_gap
 from ...maxima import gumbel_logsf
-from ...noise import standard_gumbel, truncated_gumbel
+from ...noise import _generator_at, levels_probability, standard_gumbel, truncated_gumbel
 from ...relaxation import softmax
-
-Floats = NDArray[np.float64]
-
-
-def levels_probability(odds: float, levels: int = 2**24) -> float:
-    """(1/N) sum over j < N of (j/N)^c, by Euler's formula where the terms change slowly."""
-    if odds < 0.1 * levels:
-        return float(1 / (1 + odds) - 1 / (2 * levels) + odds / (12 * levels**2))
-    steps = np.arange(1, min(levels, 600))
-    return float(np.exp(odds * np.log1p(-steps / levels)).sum() / levels)
 
 
 @claim(
@@ -49,45 +38,7 @@ def coarse_uniform(predicted: Callable[[float, int], float] = levels_probability
     return float(np.abs(errors).max())
 
 
-def generator_of(words: NDArray[np.unsignedinteger[Any]]) -> np.random.Generator:
-    """A generator whose next 32-bit words are these, at most 624: MT19937's tempering undone."""
-    tempered = np.zeros(624, np.uint32)
-    tempered[: words.size] = words
-    part = tempered ^ (tempered >> 18)
-    part ^= (part << 15) & np.uint32(0xEFC60000)
-    key = part
-    for _ in range(4):  # seven bits more are right each time
-        key = part ^ ((key << 7) & np.uint32(0x9D2C5680))
-    state: Any = {"key": key ^ (key >> 11) ^ (key >> 22), "pos": 0}
-    bits = np.random.MT19937(0)
-    bits.state = {"bit_generator": "MT19937", "state": state}
-    return np.random.Generator(bits)
-
-
-# NumPy's exponential is a random place times the step of one of 256 strips. Strip 1 comes last
-# because it may take a further word.
-STRIPS = np.roll(np.arange(256, dtype=np.uint64), -2)
 PLACES = {"float32": 2**23, "float64": 2**53}
-
-
-def generator_at(place: Any, dtype: str = "float64") -> np.random.Generator:
-    """A generator whose next 256 exponentials of this type are at this place of each strip."""
-    place = np.asarray(place, np.uint64)
-    if dtype == "float32":
-        return generator_of(place << np.uint64(9) | STRIPS << np.uint64(1))
-    words = place << np.uint64(11) | STRIPS << np.uint64(3)
-    return generator_of(np.stack([words >> np.uint64(32), words & np.uint64(2**32 - 1)], 1).ravel())
-
-
-def strip_steps() -> Floats:
-    """The distance between neighbouring float64 exponentials of NumPy, in each of its strips."""
-    return generator_at(1).standard_exponential(256)
-
-
-def strips_probability(odds: float, steps: Floats) -> float:
-    """E exp(-cE) for NumPy's exponential E, c so large that E near 0 decides: geometric sums."""
-    near_zero = (1 / -np.expm1(-odds * steps)).sum() / (1 / steps).sum()
-    return float(near_zero * odds / (1 + odds))
 
 
 @claim(
@@ -107,7 +58,7 @@ def float32_tail(bits: int = 53, noise: Any = standard_gumbel) -> float:
         low, high = np.zeros(256, np.uint64), np.full(256, 2**bits, np.uint64)
         for _ in range(bits + 1):
             middle = (low + high) // np.uint64(2)
-            rng = generator_at(middle << np.uint64(53 - bits))
+            rng = _generator_at(middle << np.uint64(53 - bits))
             above = noise(256, rng=rng, dtype=np.float32) > threshold
             low, high = np.where(above, middle + 1, low), np.where(above, high, middle)
         shares.append(low.mean() / 2**bits)
@@ -130,7 +81,7 @@ def float32_tail(bits: int = 53, noise: Any = standard_gumbel) -> float:
 )
 def float32_zeros(dtype: Any = "float32", once_in: int = 2**23) -> float:
     # A later place is a larger number, so the zeros come first.
-    drawn = [generator_at(place, dtype).standard_exponential(256, dtype) for place in range(4)]
+    drawn = [_generator_at(place, dtype).standard_exponential(256, dtype) for place in range(4)]
     share = int((np.array(drawn) == 0).sum()) / (256 * PLACES[dtype])
     return abs(share * once_in - 1)
 

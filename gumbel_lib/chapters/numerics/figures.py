@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special, stats
 
+from ..._checks import Floats
 from ...book.show import DescribedFigure
 from ...book.style import BLUE, INK, MUTED, NARROW, ORANGE, SERIES, STYLES, subplots
-
-Floats = NDArray[np.float64]
 
 
 def wins(gaps: Floats, counted: Floats, ceiling: float) -> DescribedFigure:

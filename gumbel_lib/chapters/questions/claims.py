@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import functools
-from itertools import combinations, product
+from itertools import product
 from typing import Any
 
 import numpy as np
 import sympy
-from numpy.typing import NDArray
 from scipy import integrate, special, stats
 
 from ... import trick
+from ..._checks import Floats
 from ...claims import claim, cpu_jax, symbolic_gap
-from ...relaxation import concrete_logpdf
-from ..relaxation.claims import LOGITS, simplex_masses  # noqa: moves to gumbel_lib.concrete
+from ...concrete import (
+    concrete_kl,
+    concrete_logpdf,
+    relaxed_objectives,
+    simplex_masses,
+    two_class_gradients,
+)
 
-Floats = NDArray[np.float64]
-
-# A grid for the trapezoid rule; every integrand on it decays exponentially on both sides.
-LINE = np.linspace(-60, 60, 12_001)
-STEP = float(LINE[1] - LINE[0])
-
-
-def _logistic_pdf(x: Floats) -> Floats:
-    density: Floats = special.expit(x) * special.expit(-x)
-    return density
+LOGITS = np.log([0.6, 0.3, 0.1])
 
 
 @functools.cache
@@ -73,49 +69,6 @@ def log_convex(factors: tuple[float, ...] = (0.5, 1.0)) -> float:
     return worst
 
 
-def two_class_gradients(
-    logit: float, temperature: float, target: float = 0.45
-) -> dict[str, tuple[float, float]]:
-    """Mean and standard deviation of gradient estimates of E(z - target)^2, by quadrature.
-
-    Two classes with logits (`logit`, 0); z is 1 where class 0 wins and 0 elsewhere, and the
-    gradient is taken with respect to `logit`. "exact" is the true gradient.
-
-    Examples
-    --------
-    >>> estimates = two_class_gradients(0.0, 1.0)
-    >>> round(estimates["exact"][0], 6), round(estimates["multinomial"][0], 6)
-    (0.025, 0.025)
-    """
-    p = float(special.expit(logit))
-    slope_0, slope_1 = -2 * target, 2 * (1 - target)
-    # The gap l + L in units of min(t, 1), so that neither the softmax nor the law is coarse.
-    unit = min(temperature, 1.0)
-    gap = LINE * unit
-    law = _logistic_pdf(gap - logit) * STEP * unit
-    b = special.expit(gap / temperature)
-    path = b * special.expit(-gap / temperature) / temperature
-    # At the tie, grid point 0, the two one-sided slopes are averaged.
-    hard = np.heaviside(gap, 0.5)
-
-    def spread(mean: float, square: float) -> tuple[float, float]:
-        return mean, float(np.sqrt(max(square - mean**2, 0.0)))
-
-    soft_gradient = path * (slope_0 + 2 * b)
-    hard_gradient = path * (slope_0 + 2 * hard)
-    squares = path**2 * (slope_0**2 * (1 - hard) + slope_1**2 * hard)
-    jacobian = p * (1 - p)
-    return {
-        "exact": (jacobian * ((1 - target) ** 2 - target**2), 0.0),
-        "multinomial": spread(
-            jacobian * ((1 - p) * slope_0 + p * slope_1),
-            jacobian**2 * ((1 - p) * slope_0**2 + p * slope_1**2),
-        ),
-        "relaxed": spread(float(law @ soft_gradient), float(law @ soft_gradient**2)),
-        "straight-through": spread(float(law @ hard_gradient), float(law @ squares)),
-    }
-
-
 @claim(
     "straight-through-bias",
     "With two classes and a quadratic loss, straight-through on the relaxed sample has the exact "
@@ -132,27 +85,6 @@ def straight_through_bias(estimator: str = "straight-through", temperature: floa
         estimates = two_class_gradients(float(special.logit(p)), temperature, target)
         gaps.append(abs(estimates[estimator][0] - estimates["exact"][0]))
     return max(gaps)
-
-
-def concrete_kl(logits: Floats, prior_logits: Floats) -> float:
-    r"""KL of two Concrete laws of one temperature, whatever that temperature is.
-
-    .. math:: \sum_k d_k + K\,\Bigl(E \log \sum_k E_k e^{-d_k} - \psi(K)\Bigr),
-              \qquad d = l - l', \quad E_k \sim \mathrm{Exponential}(1)
-
-    with E log S = \int_0^\infty (e^{-s} - E e^{-sS})\,ds / s.
-
-    Examples
-    --------
-    >>> round(concrete_kl(np.log([0.6, 0.3, 0.1]), np.zeros(3)), 4)
-    0.6112
-    """
-    difference = logits - prior_logits
-    difference = difference - difference.mean()
-    s = np.exp(LINE)
-    transform = np.prod(1 / (1 + s[:, None] * np.exp(-difference)), axis=1)
-    mean_log = float((np.exp(-s) - transform).sum() * STEP)
-    return float(difference.size * (mean_log - special.digamma(difference.size)))
 
 
 # Logits of a posterior and of a prior.
@@ -213,35 +145,6 @@ def concrete_kl_larger(exchanged: bool = False) -> float:
     return max(-gap if exchanged else gap for gap in excess)
 
 
-def relaxed_objectives(
-    probs: Floats, likelihoods: tuple[float, float], temperature: float
-) -> dict[str, Floats]:
-    """Two objectives of a tiny autoencoder, by quadrature, at each probability of class 0.
-
-    The decoder gives an observation the likelihood ``b @ likelihoods``; the prior is uniform.
-    "concrete" subtracts the Concrete KL from the mean log-likelihood of the relaxed sample and
-    "mixed" the categorical KL; "discrete" is the categorical model's own bound.
-
-    Examples
-    --------
-    >>> values = relaxed_objectives(np.array([0.8]), (0.9, 0.1), 0.5)
-    >>> {name: round(float(value[0]), 3) for name, value in values.items()}
-    {'concrete': -0.766, 'mixed': -0.648, 'discrete': -0.738}
-    """
-    high, low = likelihoods
-    logits = special.logit(probs)
-    b = special.expit((LINE + logits[:, None]) / temperature)
-    fit = np.log(low + (high - low) * b) @ _logistic_pdf(LINE) * STEP
-    categorical = np.log(2) - special.entr(probs) - special.entr(1 - probs)
-    concrete = np.array([concrete_kl(np.array([logit, 0.0]), np.zeros(2)) for logit in logits])
-    discrete = probs * np.log(high) + (1 - probs) * np.log(low)
-    return {
-        "concrete": fit - concrete,
-        "mixed": fit - categorical,
-        "discrete": discrete - categorical,
-    }
-
-
 @claim(
     "concrete-bound",
     "Relaxed samples with the Concrete KL stay below the relaxed model's log-likelihood; taken for "
@@ -261,26 +164,6 @@ def concrete_bound(objective: str = "concrete") -> float:
     return excess
 
 
-def last_arrival(probs: Floats) -> Floats:
-    r"""P(class k arrives last) in a race of exponential times with means p.
-
-    .. math:: P(k \text{ last}) = \sum_{S \not\ni k} (-1)^{|S|} \frac{1/p_k}{1/p_k + \sum_S 1/p_j}
-
-    Examples
-    --------
-    >>> last_arrival(np.array([0.6, 0.3, 0.1])).round(3).tolist()
-    [0.635, 0.306, 0.06]
-    """
-    rates = 1 / probs
-    last = np.zeros(probs.size)
-    for k in range(probs.size):
-        others = [j for j in range(probs.size) if j != k]
-        for size in range(probs.size):
-            for group in combinations(others, size):
-                last[k] += (-1) ** size * rates[k] / (rates[k] + rates[list(group)].sum())
-    return last
-
-
 @claim(
     "sign-error",
     "log(-log u) in place of -log(-log u) lets each class win as often as it would arrive last "
@@ -290,7 +173,7 @@ def last_arrival(probs: Floats) -> Floats:
     control="the right sign",
     wrong={"noise": stats.gumbel_r},
 )
-def sign_error(noise: Any = stats.gumbel_l, last: Any = last_arrival) -> float:
+def sign_error(noise: Any = stats.gumbel_l, last: Any = trick.last_arrival) -> float:
     gaps = []
     for weights in ([7, 3], [6, 3, 1], [1, 1, 4, 4], [5, 1, 2, 9, 3]):
         probs = np.array(weights) / np.sum(weights)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..._checks import Floats
 from ...book.show import DescribedFigure
 from ...book.style import BLUE, GREEN, INK, MUTED, NARROW, ORANGE, subplots
-
-Floats = NDArray[np.float64]
 
 # Estimator: label, colour, line style, marker.
 ESTIMATORS = {

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import sympy
-from numpy.typing import NDArray
 from scipy import integrate, special, stats
 
-from ... import relaxation, trick
+from ... import concrete, relaxation, trick
+from ..._checks import Floats
 from ...claims import claim, cpu_jax
+from ...concrete import _points, simplex_masses
 from ...noise import standard_gumbel
 
-Floats = NDArray[np.float64]
 LOGITS = np.log([0.6, 0.3, 0.1])
 # One to three rivals, and logits whose probabilities do not sum to 1.
 MODELS = (LOGITS[:2], LOGITS, np.array([1.0, -0.5, 0.3, 0.3]))
@@ -67,26 +67,6 @@ def relaxed_argmax(
         won = [mass.sum() for _, mass in simplex_masses(logits, t)]
         gaps.append(np.abs(won - law(logits, t)).max())
     return float(max(gaps))
-
-
-def simplex_masses(logits: Floats, t: float) -> Iterator[tuple[Floats, Floats]]:
-    """Gauss-Legendre nodes where entry k is the largest, and their masses under the density.
-
-    The coordinates are z_j = t log(b_k / b_j) >= 0, whose Jacobian is prod(b) / t^(K-1).
-    """
-    rivals = logits.size - 1
-    node, weight = np.polynomial.legendre.leggauss(160)
-    below = _points([20 * (node + 1)] * rivals) / t
-    weights = _points([20 * weight / t] * rivals).prod(axis=-1)
-    for k in range(logits.size):
-        sample = special.softmax(np.insert(-below, k, 0.0, axis=-1), axis=-1)
-        density = np.exp(relaxation.concrete_logpdf(sample, logits, t))
-        yield sample, weights * sample.prod(axis=-1) * density
-
-
-def _points(axes: list[Floats]) -> Floats:
-    """All points of a product grid, shape (N, len(axes))."""
-    return np.stack([grid.ravel() for grid in np.meshgrid(*axes, indexing="ij")], axis=-1)
 
 
 @claim(
@@ -170,13 +150,13 @@ def _softmax_jacobian(b: Floats, t: float) -> Floats:
 
 
 def _concrete_pdf(sample: Floats, logits: Floats, t: float) -> Floats:
-    return np.exp(relaxation.concrete_logpdf(sample, logits, t))
+    return np.exp(concrete.concrete_logpdf(sample, logits, t))
 
 
 def _dirichlet_pdf(sample: Floats, logits: Floats, t: float) -> Floats:
     """The Dirichlet density with the relaxed sample's mean and its variance of entry 0."""
-    mean = relaxation.relaxed_mean(logits, t)
-    total = mean[0] * (1 - mean[0]) / relaxation.relaxed_variance(logits, t)[0] - 1
+    mean = concrete.relaxed_mean(logits, t)
+    total = mean[0] * (1 - mean[0]) / concrete.relaxed_variance(logits, t)[0] - 1
     constant = special.gammaln(total) - special.gammaln(total * mean).sum()
     density: Floats = np.exp(constant + np.log(sample) @ (total * mean - 1))
     return density
@@ -228,8 +208,8 @@ def concrete_density(
     wrong={"mean": lambda logits, t: special.softmax(logits / t)},
 )
 def relaxed_mean(
-    mean: Callable[[Floats, float], Floats] = relaxation.relaxed_mean,
-    variance: Callable[[Floats, float], Floats] = relaxation.relaxed_variance,
+    mean: Callable[[Floats, float], Floats] = concrete.relaxed_mean,
+    variance: Callable[[Floats, float], Floats] = concrete.relaxed_variance,
 ) -> float:
     gaps = []
     for logits, t in itertools.product(MODELS[:2], TEMPERATURES):
@@ -252,7 +232,7 @@ def _mean_at_half(r: float) -> float:
 
 def _mean_gap(t: float, mean: Callable[[float], float]) -> float:
     """The largest distance from relaxed_mean of two classes, over the odds of class 0."""
-    return max(abs(float(relaxation.relaxed_mean([np.log(r), 0.0], t)[0]) - mean(r)) for r in ODDS)
+    return max(abs(float(concrete.relaxed_mean([np.log(r), 0.0], t)[0]) - mean(r)) for r in ODDS)
 
 
 @claim(

@@ -8,23 +8,19 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axis import Axis
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
-from numpy.typing import NDArray
-from scipy import special
 
+from ..._checks import Floats
 from ...book import schematic
 from ...book.show import DescribedFigure
 from ...book.style import BLUE, INK, MARKERS, MUTED, ORANGE, PURPLE, SERIES, STYLES, subplots
+from ...claims import wilson
 from ...die import Training
-from ...relaxation import gumbel_softmax, relaxed_mean, relaxed_variance
-
-Floats = NDArray[np.float64]
 
 
-def temperatures(logits: Floats, noise: Floats, values: tuple[float, ...]) -> DescribedFigure:
-    """Bars of the relaxed sample of one noise at several temperatures."""
-    samples = [gumbel_softmax(logits, noise, t) for t in values]
-    figure, axes = subplots(2, -(-len(values) // 2), height=3.9, sharex=True, sharey=True)
-    for ax, t, sample in zip(axes.flat, values, samples, strict=True):
+def temperatures(samples: Mapping[float, Floats]) -> DescribedFigure:
+    """Bars of the relaxed samples of one noise, by their temperature."""
+    figure, axes = subplots(2, -(-len(samples) // 2), height=3.9, sharex=True, sharey=True)
+    for ax, (t, sample) in zip(axes.flat, samples.items(), strict=True):
         bars = ax.bar(range(sample.size), sample, width=0.65, color=SERIES[: sample.size])
         ax.bar_label(bars, fmt="%.2f", color=INK, padding=2)
         ax.set(title=f"t = {t:g}", ylim=(0, 1.15), xticks=range(sample.size))
@@ -32,13 +28,13 @@ def temperatures(logits: Floats, noise: Floats, values: tuple[float, ...]) -> De
         ax.set_xlabel("class")
     for ax in axes[:, 0]:
         ax.set_ylabel("relaxed sample b")
-    largest = ", ".join(f"{s.max():.2f} at {t:g}" for t, s in zip(values, samples, strict=True))
-    order = {tuple(np.argsort(sample).tolist()) for sample in samples}
+    largest = ", ".join(f"{sample.max():.2f} at {t:g}" for t, sample in samples.items())
+    order = {tuple(np.argsort(sample).tolist()) for sample in samples.values()}
     return DescribedFigure(
         figure,
-        f"Bars of the relaxed sample of one noise at {len(values)} temperatures. The largest entry "
-        f"is {largest}. The order of the entries is {'the same' if len(order) == 1 else 'not one'} "
-        "throughout.",
+        f"Bars of the relaxed sample of one noise at {len(samples)} temperatures. The largest "
+        f"entry is {largest}. The order of the entries is "
+        f"{'the same' if len(order) == 1 else 'not one'} throughout.",
     )
 
 
@@ -63,24 +59,18 @@ def near_one_hot(
         else:
             axes.fill_between(values, low, high, color=color, alpha=0.18, linewidth=0)
         share = np.array(count) / total
-        # Wilson's interval, which stays wide enough where the count is 0.
-        z = 5.0
-        middle = (share + z**2 / (2 * total)) / (1 + z**2 / total)
-        half = np.sqrt(share * (1 - share) / total + (z / (2 * total)) ** 2)
-        half *= z / (1 + z**2 / total)
-        below = np.maximum(share - middle + half, 0)
-        above = np.maximum(middle + half - share, 0)
+        least, most = wilson(count, total)
         axes.errorbar(
             values[::every],
             share,
-            np.stack([below, above]),
+            np.maximum([share - least, most - share], 0),
             fmt=MARKERS[k],
             color=color,
             markersize=5,
             capsize=2,
             label=name,
         )
-        agrees = (middle + half >= low[::every]) & (middle - half <= high[::every])
+        agrees = (most >= low[::every]) & (least <= high[::every])
         inside, tried = inside + int(agrees.sum()), tried + agrees.size
         texts.append(f"{name} from {share[0]:.2f} down to {share[-1]:.2f}")
     axes.set(xscale="log", xlabel="temperature t", ylabel="P(max b > 0.99)", ylim=(-0.03, 1.03))
@@ -176,11 +166,10 @@ def simplex(
     )
 
 
-def mean_and_variance(logits: Floats, values: Floats) -> DescribedFigure:
+def mean_and_variance(
+    values: Floats, means: Floats, variance: Floats, probs: Floats
+) -> DescribedFigure:
     """Mean of each entry, and bias and variance of the relaxed sample, against temperature."""
-    probs = special.softmax(logits)
-    means = np.array([relaxed_mean(logits, t) for t in values])
-    variance = np.array([relaxed_variance(logits, t).sum() for t in values])
     bias = ((means - probs) ** 2).sum(axis=1)
     figure, (left, right) = subplots(1, 2, height=3.0)
     for k in range(probs.size):
@@ -244,9 +233,9 @@ def schedules(runs: Mapping[str, Training]) -> DescribedFigure:
     figure, axes = subplots(height=3.1)
     ends = []
     for k, (name, run) in enumerate(runs.items()):
-        steps = np.linspace(0, len(run.sse) - 1, 100).astype(int)
-        mean = run.sse[steps].mean(axis=1)
-        error = 2 * run.sse[steps].std(axis=1, ddof=1) / np.sqrt(run.sse.shape[1])
+        steps = np.linspace(0, len(run.distance) - 1, 100).astype(int)
+        mean = run.distance[steps].mean(axis=1)
+        error = 2 * run.distance[steps].std(axis=1, ddof=1) / np.sqrt(run.distance.shape[1])
         axes.plot(steps, mean, color=SERIES[k], linestyle=STYLES[k], label=name)
         axes.fill_between(
             steps, mean - error, mean + error, color=SERIES[k], alpha=0.2, linewidth=0
@@ -257,6 +246,6 @@ def schedules(runs: Mapping[str, Training]) -> DescribedFigure:
     return DescribedFigure(
         figure,
         f"Squared error of the learned probabilities during training, mean of "
-        f"{run.sse.shape[1]} replicates, under {len(runs)} temperature schedules. Before the "
+        f"{run.distance.shape[1]} replicates, under {len(runs)} temperature schedules. Before the "
         f"last step: {'; '.join(ends)}.",
     )

@@ -6,14 +6,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import integrate, special, stats
 
 from ... import relaxation, trick
+from ..._checks import Floats
 from ...claims import claim, cpu_jax
 from ...noise import standard_gumbel
-
-Floats = NDArray[np.float64]
 
 LOGITS = np.array([1.2, 0.5, -0.4, -1.6])
 AXES = np.eye(LOGITS.size)
@@ -48,7 +46,7 @@ def _slope(function: Callable[[float], Any], h: float = 0.005) -> Any:
 )
 def logit_constant(
     normalise: Callable[[Floats], Floats] = special.log_softmax,
-    constant: Callable[[Floats], Any] = trick.log_sum_exp,
+    constant: Callable[[Floats], Any] = trick.logsumexp,
 ) -> float:
     noise = standard_gumbel((10_000, LOGITS.size), rng=np.random.default_rng(11))
     discrepancies = []
@@ -184,7 +182,7 @@ def max_argmax_independent(noise: Any = stats.gumbel_r) -> float:
     wrong={"location": np.max},
 )
 def joint_law(
-    location: Callable[[Floats], Any] = trick.log_sum_exp,
+    location: Callable[[Floats], Any] = trick.logsumexp,
     probs: Callable[[Floats], Floats] = special.softmax,
 ) -> float:
     closed = stats.gumbel_r.cdf(HEIGHTS, location(LOGITS))[:, None] * probs(LOGITS)
@@ -209,7 +207,7 @@ def _mean_maximum(logits: Floats, noise: Any = stats.gumbel_r) -> Any:
     wrong={"closed": lambda logits: logits.max() + np.euler_gamma},
 )
 def mean_maximum(
-    closed: Callable[[Floats], Any] = lambda logits: trick.log_sum_exp(logits) + np.euler_gamma,
+    closed: Callable[[Floats], Any] = lambda logits: trick.logsumexp(logits) + np.euler_gamma,
     noise: Any = stats.gumbel_r,
 ) -> float:
     rows = (LOGITS, LOGITS[:1], 3 * LOGITS + 1)

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import integrate
 
+from ..._checks import Floats
 from ...book.schematic import Box, draw
 from ...book.show import DescribedFigure
-from ...book.style import BLUE, GREEN, INK, ORANGE, PURPLE, SERIES, subplots
-
-Floats = NDArray[np.float64]
-STYLES = ("-", "--", ":", "-.")
+from ...book.style import BLUE, GREEN, INK, ORANGE, PURPLE, SERIES, STYLES, subplots
 
 
 def network() -> DescribedFigure:
@@ -62,43 +58,26 @@ def frozen_normal(noise: Floats) -> DescribedFigure:
     )
 
 
-def winners_maximum(logits: Floats, laws: dict[str, Any]) -> DescribedFigure:
-    """Density of the maximum, given each winner, for each noise law."""
-    x = np.linspace(logits.max() - 3.5, logits.max() + 6, 150)
-    figure, axes = subplots(1, len(laws), height=2.9, sharey=True)
-    text = []
-
-    def joint(u: Any, k: int, law: Any) -> Any:
-        # Density of: class k reaches u and every rival stays below.
-        return law.pdf(u - logits[k]) * np.prod(law.cdf(u[:, None] - np.delete(logits, k)), axis=1)
-
-    wide = np.linspace(logits.min() - 8, logits.max() + 30, 4000)
-    for ax, (name, law) in zip(axes, laws.items(), strict=True):
-        means = []
-        for k in range(logits.size):
-            density = joint(wide, k, law)
-            total = integrate.simpson(density, x=wide)
-            means.append(integrate.simpson(wide * density, x=wide) / total)
-            width = (5.5, 3.0, 2.2)[k % 3]
-            ax.plot(
-                x,
-                joint(x, k, law) / total,
-                STYLES[k],
-                color=SERIES[k],
-                linewidth=width,
-                label=f"class {k} won",
-            )
+def winners_maximum(
+    x: Floats, densities: Mapping[str, Floats], means: Mapping[str, Floats]
+) -> DescribedFigure:
+    """Density of the maximum, given each winner, and its mean, for each noise law."""
+    figure, axes = subplots(1, len(densities), height=2.9, sharey=True)
+    for ax, (name, rows) in zip(axes, densities.items(), strict=True):
+        for k, density in enumerate(rows):
+            look = {"color": SERIES[k], "linewidth": (5.5, 3.0, 2.2)[k % 3]}
+            ax.plot(x, density, STYLES[k], label=f"class {k} won", **look)
         ax.set(title=f"{name} noise", xlabel="maximum", xlim=(x[0], x[-1]))
-        text.append(
-            f"{name} noise, mean given each winner " + ", ".join(f"{mean:.2f}" for mean in means)
-        )
     axes[0].set_ylabel("density given the winner")
     axes[-1].legend(loc="upper right")
+    text = "; ".join(
+        f"{name} noise, mean given each winner " + ", ".join(f"{mean:.2f}" for mean in row)
+        for name, row in means.items()
+    )
     return DescribedFigure(
         figure,
-        f"Density of the largest perturbed logit given which of {logits.size} classes won. "
-        + "; ".join(text)
-        + ". With Gumbel noise the curves are the same.",
+        f"Density of the largest perturbed logit given which of {len(rows)} classes won. {text}. "
+        "With Gumbel noise the curves are the same.",
     )
 
 

@@ -14,35 +14,24 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from ... import trick
+from ..._checks import Floats
 from ...claims import chi_square, chi_square_power, claim, symbolic_gap
 from ...noise import keyed_gumbel, standard_gumbel
 from ...sampling import (
     GumbelReservoir,
+    gumbel_top_k,
     sample_categorical,
-    sample_distributed,
+    sample_dask,
     sample_without_replacement,
-    top_k,
 )
+from ...sampling.without_replacement import order_probabilities
 
-Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 BLOCKS = np.random.default_rng(5).normal(scale=2, size=(4, 8))  # 4 blocks of 8 classes
 FEW = np.array([1.0, -0.5, 0.2, -1.5])
 ROW = np.random.default_rng(6).normal(scale=2, size=1000)
 DRAWS = 200_000
-
-
-def order_probabilities(logits: Floats, k: int) -> dict[tuple[int, ...], float]:
-    """Each ordered draw of k classes with its probability, one softmax after another."""
-    result = {}
-    for order in itertools.permutations(range(logits.size), k):
-        left, prob = logits.copy(), 1.0
-        for index in order:
-            prob *= special.softmax(left)[index]
-            left[index] = -np.inf
-        result[order] = prob
-    return result
 
 
 def order_chi_square(drawn: Indices, logits: Floats) -> float:
@@ -62,7 +51,7 @@ def order_chi_square(drawn: Indices, logits: Floats) -> float:
     control="each block at its largest logit",
     wrong={"location": lambda blocks: blocks.max(axis=1)},
 )
-def blocks_race(location: Any = trick.log_sum_exp, noise: Any = stats.gumbel_r) -> float:
+def blocks_race(location: Any = trick.logsumexp, noise: Any = stats.gumbel_r) -> float:
     of_block = trick.argmax_probabilities(location(BLOCKS), noise)
     drawn = of_block[:, None] * trick.argmax_probabilities(BLOCKS, noise)
     return float(np.abs(drawn - special.softmax(BLOCKS)).max())
@@ -197,7 +186,7 @@ def ordered_log_probabilities(brute_force: Any = order_probabilities) -> float:
     power=chi_square_power(np.array(list(order_probabilities(FEW, 3).values())), DRAWS, 0.01),
 )
 def top_k_orders(
-    noise: Any = lambda size, rng: standard_gumbel(size, rng=rng), top: Any = top_k
+    noise: Any = lambda size, rng: standard_gumbel(size, rng=rng), top: Any = gumbel_top_k
 ) -> float:
     return order_chi_square(top(FEW, noise((DRAWS, FEW.size), np.random.default_rng(11)), 3), FEW)
 
@@ -407,23 +396,23 @@ def keyed_law(noise: Any = keyed_gumbel) -> float:
 def chunk_noise_alike(rows: Floats, seed: int) -> Indices:
     """Pairs whose chunks of four classes each take their noise from the start of the row."""
     noise = [np.tile(keyed_gumbel(seed, row, 0, 4), 2) for row in range(len(rows))]
-    drawn: Indices = top_k(rows, np.array(noise), 2)
+    drawn: Indices = gumbel_top_k(rows, np.array(noise), 2)
     return drawn
 
 
 def by_chunks(rows: Floats, seed: int, keyed: bool = True) -> Indices:
-    """Pairs of each row by `sample_distributed`, in chunks of four classes."""
+    """Pairs of each row by `sample_dask`, in chunks of four classes."""
     import dask
     import dask.array as da
 
     shards = da.from_array(rows, chunks=(500, 4))
     with dask.config.set(scheduler="synchronous"):  # the chunks are small: threads would only wait
-        return sample_distributed(shards, 2, seed=seed, keyed=keyed)
+        return sample_dask(shards, 2, seed=seed, keyed=keyed)
 
 
 @claim(
     "distributed-law",
-    "sample_distributed makes an ordered draw of two classes of each row, with keyed noise and "
+    "sample_dask makes an ordered draw of two classes of each row, with keyed noise and "
     "with jumps.",
     method="Monte Carlo",
     bound=float(stats.chi2.isf(5e-5, df=55)),
@@ -449,7 +438,7 @@ def distributed_law(draw: Any = None) -> float:
     control="each chunk draws jumps of its own",
     wrong={"keyed": False},
 )
-def chunking_differs(keyed: bool = True, draw: Any = sample_distributed) -> float:
+def chunking_differs(keyed: bool = True, draw: Any = sample_dask) -> float:
     import dask.array as da
 
     rows = np.tile(ROW, (10, 1))

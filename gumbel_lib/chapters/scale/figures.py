@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
+from ..._checks import Floats
 from ...book.show import DescribedFigure
 from ...book.style import (
     BLUE,
@@ -23,8 +23,6 @@ from ...book.style import (
     STYLES,
     subplots,
 )
-
-Floats = NDArray[np.float64]
 
 
 def blocks(logits: Floats, locations: Floats, noise: Floats) -> DescribedFigure:

@@ -13,10 +13,9 @@ import sympy
 from numpy.typing import NDArray
 from scipy import special
 
-from ...claims import claim, cpu_jax, symbolic_gap
-from ...optimizers import count_evaluations
-
-Floats = NDArray[np.float64]
+from ..._checks import Floats
+from ...claims import claim, complex_step, cpu_jax, symbolic_gap
+from .search import count_evaluations
 
 LOGITS = np.array([0.5, -0.3, 0.1])
 COST = np.array([2.0, 0.5, 1.0])
@@ -203,13 +202,6 @@ def cheap_gradient(mode: Callable[..., list[Fraction]] = _by_reverse_mode, price
     return float(exceptions)
 
 
-def _complex_step(function: Callable[[NDArray[Any]], Any], x: Floats) -> Floats:
-    """Jacobian, one column a variable."""
-    step = 1e-30
-    columns = [np.imag(function(x + 1j * step * e)) / step for e in np.eye(x.size)]
-    return np.stack(columns, axis=-1)
-
-
 @claim(
     "chain-rule",
     "The Jacobian of a network of four layers is the product of its layers' Jacobians, each where "
@@ -241,7 +233,7 @@ def chain_rule(at_input: bool = False, last_first: bool = True) -> float:
             factor = jacobian(x if at_input else inside)
             product = factor @ product if last_first else product @ factor
             inside = layer(inside)
-        gaps.append(np.abs(_complex_step(network, x) - product).max())
+        gaps.append(np.abs(complex_step(network, x) - product).max())
     return float(max(gaps))
 
 
@@ -353,7 +345,7 @@ def expected_loss_slope(
 ) -> float:
     gaps = []
     for logits, cost in _cases():
-        slope = _complex_step(partial(_expected, cost=cost), logits)
+        slope = complex_step(partial(_expected, cost=cost), logits)
         probs = special.softmax(logits)
         gaps.append(np.abs(slope - probs * (cost - centre(probs, cost))).max())
     return float(max(gaps))
@@ -380,9 +372,9 @@ def score_function(
     gaps = []
     for logits, cost in _cases():
         probs = special.softmax(logits)
-        of_log = _complex_step(lambda x: np.log(np.exp(x) / np.exp(x).sum()), logits)
+        of_log = complex_step(lambda x: np.log(np.exp(x) / np.exp(x).sum()), logits)
         mean = average(probs) @ (cost[:, None] * score(probs))
-        slope = _complex_step(partial(_expected, cost=cost), logits)
+        slope = complex_step(partial(_expected, cost=cost), logits)
         gaps += [np.abs(of_log - score(probs)).max(), np.abs(mean - slope).max()]
     return float(max(gaps))
 

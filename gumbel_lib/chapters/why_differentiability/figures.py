@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..._checks import Floats
 from ...book.schematic import Box, draw
 from ...book.show import DescribedFigure
 from ...book.style import BLUE, GREEN, INK, MUTED, NARROW, ORANGE, PAPER, PURPLE, SERIES, subplots
 
-Floats = NDArray[np.float64]
 Function = Callable[[Any], Any]
 
 LOW, HIGH = -3.0, 3.0

@@ -1,11 +1,13 @@
 """A Chromium, the site served to it, and the interactives driven through their real controls."""
 
 import functools
+import io
 import json
 import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
+import pandas as pd
 import pytest
 from playwright.sync_api import sync_playwright
 
@@ -13,7 +15,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def browser():
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
@@ -29,7 +31,7 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def address(site):
     """Where the built site is served."""
     handler = functools.partial(Quiet, directory=str(site))
@@ -83,10 +85,11 @@ class Interactive:
 
     @property
     def data(self):
-        """The rows that the chart was given."""
+        """The rows that the chart was given, as CSV."""
         script = "box => box.querySelector('script').textContent"
         sets = json.loads(self.box.evaluate(script))["data"]
-        return next(data["values"] for data in sets if "values" in data)
+        values = next(data["values"] for data in sets if "values" in data)
+        return pd.read_csv(io.StringIO(values)).to_dict("records")
 
 
 @pytest.fixture(scope="module")

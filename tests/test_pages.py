@@ -9,7 +9,7 @@ from time import monotonic
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-CHAPTERS = Path(__file__).parents[2] / "chapters"
+CHAPTERS = Path(__file__).parents[1] / "chapters"
 NOTEBOOKS = sorted(path.stem for path in CHAPTERS.glob("*.ipynb"))
 PAGES = NOTEBOOKS + sorted(path.stem for path in CHAPTERS.glob("*.md"))
 MADE_BY_SPHINX = ("404", "search", "genindex", "py-modindex", "prf-prf")
