@@ -56,8 +56,9 @@ class DescribedFigure:
         """The figure as SVG text, the same on every machine.
 
         Coordinates are rounded to a hundredth of a point, so that another processor's last bit
-        leaves the stored figure as it is. A path stands on one line, and a clip is named by its
-        shape, so that a small change of a figure changes few lines of a stored notebook.
+        leaves the stored figure as it is. A path stands on one line, as do the markers of a
+        series, and a clip is named by its shape, so that a small change of a figure changes few
+        lines of a stored notebook.
         """
         buffer = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
@@ -70,6 +71,7 @@ class DescribedFigure:
         for name, shape in clip.findall(svg):
             digest = hashlib.sha256(shape.encode()).hexdigest()[:8]
             svg = svg.replace(name, f"clip-{digest}")
+        svg = re.sub(r"/>\n\s*<use ", "/> <use ", svg)
         svg = svg.replace("'DejaVu Sans'", "'DejaVu Sans', sans-serif")
         label = html.escape(self.description, quote=True)
         return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)

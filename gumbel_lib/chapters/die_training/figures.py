@@ -291,6 +291,6 @@ def optimizers(runs: Mapping[str, Training]) -> DescribedFigure:
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.16), ncols=3)
     return DescribedFigure(
         figure,
-        f"SSE between the softmax of the logits and the die under {len(parts)} optimizers, "
+        f"SSE between the softmax of the logits and the die under {len(parts)} optimisers, "
         f"median and 10 to 90% band over the runs, on a logarithmic scale: {'; '.join(parts)}.",
     )
