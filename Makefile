@@ -21,18 +21,19 @@ book: .venv/ready ## make the environment and build the site, warnings as errors
 	$(BIN)/jupyter-book build --quiet -W -n --keep-going .
 	@echo "The book: file://$(CURDIR)/_build/html/index.html"
 
-test: lint ## everything CI runs: lint, types, tests, doctests, claims, notebooks, build
+test: lint ## lint, types, tests, doctests, claims, notebooks, build
 	$(PYTEST) --doctest-modules --nbval tests gumbel_lib chapters
 
-portable: .venv/ready ## the notebooks once more, as on processors with less
+portable: .venv/ready ## all notebooks once more, as on processors with fewer instructions
 	$(BIN)/python tests/portable.py
 
 chapter: .venv/ready ## execute, check and build one chapter: make chapter NAME=relaxation
-	@test -f chapters/$(NAME).ipynb || { echo "NAME: expected a notebook of chapters/"; exit 1; }
+	@test -f chapters/$(NAME).ipynb || { echo "NAME: expected a notebook of chapters/, got '$(NAME)'"; exit 1; }
 	$(BIN)/python -m gumbel_lib.book.notebooks $(NAME)
 	$(PYTEST) --quiet --dist loadscope -k "not TestInteractive" --nbval chapters/$(NAME).ipynb \
 	  $(wildcard tests/chapters/test_$(NAME).py)
 	$(BIN)/jupyter-book build --quiet -W -n --keep-going .
+	@echo "Its interactive was not tried: $(BIN)/pytest tests/chapters/test_$(NAME).py does it."
 	@echo "The chapter: file://$(CURDIR)/_build/html/chapters/$(NAME).html"
 
 notebooks: .venv/ready ## execute all notebooks and store their outputs
@@ -56,7 +57,7 @@ lint: .venv/ready ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/ready ## speed as ratios
+bench: .venv/ready ## time the samplers beside those of other libraries
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/sampling.py
 

@@ -1,4 +1,7 @@
-"""Checks of arguments: each error names the argument, what was expected and what came."""
+"""What every function does with its arguments: check them, widen them, add noise to logits.
+
+Each error names the argument, what was expected and what came.
+"""
 
 from __future__ import annotations
 
@@ -218,3 +221,24 @@ def as_generator(rng: Rng) -> np.random.Generator:
     except (TypeError, ValueError) as error:
         came = type(rng).__name__ if isinstance(error, TypeError) else repr(rng)
         raise type(error)(f"rng: expected a seed or a numpy Generator, got {came}") from error
+
+
+def perturb(logits: Array, noise: Array, axis: int) -> Array:
+    """``logits + noise`` in the wider of their types, half precision in float32.
+
+    The logits and the negative `axis` are checked already; the noise and the sums are checked here.
+    """
+    xp = array_api_compat.array_namespace(logits, noise)
+    check_broadcast(logits=logits, noise=noise)
+    if noise.ndim < -axis or noise.shape[axis] != logits.shape[axis]:
+        raise ValueError(
+            f"noise: expected a value for each of the {logits.shape[axis]} classes along axis "
+            f"{axis}, got shape {tuple(noise.shape)}"
+        )
+    if is_known_true(xp.any(xp.isnan(noise) | xp.isinf(noise))):
+        raise ValueError("noise: expected finite numbers, got NaN or an infinity")
+    with np.errstate(over="ignore"):
+        perturbed = widen(logits) + widen(noise)
+    if is_known_true(xp.any(xp.isinf(perturbed) & (logits > -math.inf))):
+        raise ValueError("noise: expected sums with the logits that fit a float, got an overflow")
+    return perturbed

@@ -1,4 +1,4 @@
-"""The Concrete law of the relaxed sample: density, moments, KL, and what objectives it gives."""
+"""The Concrete law of the relaxed sample: density, moments, KL, gradients and objectives."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ._checks import (
     check_temperature,
 )
 
-_AT_ONCE = 1 << 6  # points whose integrands are held: 0.1 MB, as a cache holds
+_AT_ONCE = 1 << 6  # points in a slice: two buffers of 0.1 MB, small enough for the cache
 # The integrands are analytic where the imaginary part is below pi/2, so the trapezoid rule's error
 # falls like e^(-pi^2 / step). Measured, it is 5e-9 at 0.4, and rounding alone at 0.2.
 _STEP = 0.2
@@ -92,7 +92,7 @@ def concrete_logpdf(sample: ArrayLike, logits: ArrayLike, temperature: float) ->
 
 
 def relaxed_mean(logits: ArrayLike, temperature: float) -> Floats:
-    r"""Mean of the relaxed sample, E b, exactly rather than by simulation.
+    r"""Mean of the relaxed sample, E b, by quadrature rather than simulation.
 
     .. math:: E\,b_k = \int_0^\infty E[w_k e^{-s w_k}] \prod_{j \ne k} E[e^{-s w_j}]\,ds,
               \qquad w_k = e^{(l_k + g_k)/t}
@@ -129,7 +129,7 @@ def relaxed_mean(logits: ArrayLike, temperature: float) -> Floats:
 
 
 def relaxed_variance(logits: ArrayLike, temperature: float) -> Floats:
-    r"""Variance of each entry of the relaxed sample, exactly.
+    r"""Variance of each entry of the relaxed sample, by quadrature.
 
     .. math:: \mathrm{Var}\,b_k = E\,b_k^2 - (E\,b_k)^2, \qquad
               E\,b_k^2 = \int_0^\infty s\,E[w_k^2 e^{-s w_k}]
@@ -228,7 +228,7 @@ def simplex_masses(logits: ArrayLike, temperature: float) -> Iterator[tuple[Floa
     Parameters
     ----------
     logits : array_like (K,)
-        Finite; 160^(K-1) points a part, so K is 2 or 3.
+        Finite, K = 2 or 3. Each part has 160^(K-1) points.
     temperature : float
         Positive.
 
@@ -255,6 +255,8 @@ def simplex_masses(logits: ArrayLike, temperature: float) -> Iterator[tuple[Floa
     [0.7, 0.3]
     """
     values, t = as_logits(logits), check_positive(temperature, "temperature")
+    if values.shape not in ((2,), (3,)):
+        raise ValueError(f"logits: expected shape (2,) or (3,), got {values.shape}")
     rivals = values.size - 1
     node, weight = np.polynomial.legendre.leggauss(160)
     below = _points([20 * (node + 1)] * rivals) / t
@@ -416,8 +418,10 @@ def relaxed_objectives(
     {'concrete': -0.766, 'mixed': -0.648, 'discrete': -0.738}
     """
     p = as_floats(probs, "probs").astype(np.float64)
-    if not np.all((p > 0) & (p < 1)):
-        raise ValueError(f"probs: expected numbers inside (0, 1), got {p}")
+    if p.ndim != 1 or not np.all((p > 0) & (p < 1)):
+        raise ValueError(f"probs: expected a vector of numbers inside (0, 1), got {probs!r}")
+    if len(likelihoods) != 2:
+        raise ValueError(f"likelihoods: expected two numbers, got {likelihoods!r}")
     high, low = (check_positive(value, "likelihoods") for value in likelihoods)
     t = check_positive(temperature, "temperature")
     logits = special.logit(p)

@@ -17,9 +17,9 @@ from ._checks import (
     check_logits,
     check_positive,
     is_known_true,
+    perturb,
     widen,
 )
-from .trick import perturb
 
 
 def softmax(logits: Array, temperature: Any = 1.0, *, axis: int = -1) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import combinations
 from typing import Any
 
@@ -16,36 +15,14 @@ from ._checks import (
     as_arrays,
     as_floats,
     as_logits,
-    check_broadcast,
     check_logits,
-    is_known_true,
+    perturb,
     widen,
 )
 from .maxima import Law
 
 _AT_ONCE = 1 << 16  # numbers in a slice of the rows that share their quadrature
 _LEVELS = np.arange(-45.0, 0.0, 5.0)  # logits of tail probabilities, from 3e-20, where nodes lie
-
-
-def perturb(logits: Array, noise: Array, axis: int) -> Array:
-    """``logits + noise`` in the wider of their types, half precision in float32.
-
-    The logits and the negative `axis` are checked already; the noise and the sums are checked here.
-    """
-    xp = array_namespace(logits, noise)
-    check_broadcast(logits=logits, noise=noise)
-    if noise.ndim < -axis or noise.shape[axis] != logits.shape[axis]:
-        raise ValueError(
-            f"noise: expected a value for each of the {logits.shape[axis]} classes along axis "
-            f"{axis}, got shape {tuple(noise.shape)}"
-        )
-    if is_known_true(xp.any(xp.isnan(noise) | xp.isinf(noise))):
-        raise ValueError("noise: expected finite numbers, got NaN or an infinity")
-    with np.errstate(over="ignore"):
-        perturbed = widen(logits) + widen(noise)
-    if is_known_true(xp.any(xp.isinf(perturbed) & (logits > -math.inf))):
-        raise ValueError("noise: expected sums with the logits that fit a float, got an overflow")
-    return perturbed
 
 
 def gumbel_max(logits: Array, noise: Array, *, axis: int = -1) -> Array:

@@ -41,7 +41,7 @@ def address(site):
         server.shutdown()
 
 
-class Interactive:
+class LiveInteractive:
     """The interactive of a page."""
 
     def __init__(self, page):
@@ -103,7 +103,7 @@ def opened(browser, site):
             errors = []
             page.on("pageerror", lambda error: errors.append(str(error)))
             page.goto((site / "chapters" / f"{name}.html").as_uri())
-            chapters[name] = Interactive(page), errors
+            chapters[name] = LiveInteractive(page), errors
         return chapters[name]
 
     yield open_chapter

@@ -196,7 +196,9 @@ def test_the_ledger_holds_every_claim_under_its_chapters_title():
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_a_chapter_has_tests(name):
     path = ROOT / "tests" / "chapters" / f"test_{name}.py"
-    assert path.exists(), f"write tests/chapters/{path.name}: mistakes that the claims refuse"
+    assert path.exists(), (
+        f"write tests/chapters/{path.name}: wrong versions that each claim must refuse"
+    )
 
 
 @pytest.mark.parametrize("name", TEACHING)

@@ -13,8 +13,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import special, stats
 
 from gumbel_lib import standard_gumbel
-from gumbel_lib.sampling import GumbelReservoir, gumbel_top_k, reservoir
-from gumbel_lib.sampling.without_replacement import order_probabilities
+from gumbel_lib.sampling import GumbelReservoir, gumbel_top_k, order_probabilities, reservoir
 
 LOGITS = np.array([1.0, -0.5, 0.2, -2.0, 0.7])
 

@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gumbel_lib import standard_gumbel
-from gumbel_lib.sampling import gumbel_top_k, sample_without_replacement, without_replacement
-from gumbel_lib.sampling.without_replacement import order_probabilities
+from gumbel_lib.sampling import (
+    gumbel_top_k,
+    order_probabilities,
+    sample_without_replacement,
+    without_replacement,
+)
 
 LOGITS = np.array([1.0, -0.5, 0.2, -2.0, 0.7])
 
@@ -132,7 +136,7 @@ def test_each_place_draws_from_its_own_row_and_slices_change_nothing(monkeypatch
     assert (np.sort(indices) == np.arange(5)[:, None] + [0, 1]).all()
     assert np.allclose(log_probs, -np.log(2), rtol=1e-15)
     assert np.unique(indices.reshape(6, -1), axis=0).shape[0] > 1
-    monkeypatch.setattr(without_replacement, "_IN_FLIGHT", 20)
+    monkeypatch.setattr(without_replacement, "_CHUNK_SIZE", 20)
     again, _ = sample_without_replacement(logits, 2, size=(3, 2, 5), rng=0)
     assert np.array_equal(again, indices)
     for shape in ((0, 8), (0, 3, 8)):

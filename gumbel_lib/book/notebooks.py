@@ -63,6 +63,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help="names in chapters/, without .ipynb; default all")
     names = parser.parse_args(arguments).names
     paths = [Path("chapters", f"{name}.ipynb") for name in names]
+    for path in paths:
+        if not path.exists():
+            parser.error(f"names: expected notebooks of chapters/, got {path.stem!r}")
     paths = paths or sorted(Path("chapters").glob("*.ipynb"))
     failed = False
     with ThreadPoolExecutor(os.cpu_count()) as pool:

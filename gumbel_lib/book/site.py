@@ -50,7 +50,7 @@ class InlineSvg(SphinxDirective):
         return [_inline(Path(path).read_text(encoding="utf-8"), Path(path).stem)]
 
 
-class Interactive(SphinxDirective):
+class InteractiveDirective(SphinxDirective):
     """``{interactive} MODULE.FUNCTION``: an interactive on a page that is no notebook."""
 
     required_arguments = 1
@@ -212,7 +212,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     if os.environ.get("BOOK_URL"):
         app.setup_extension("sphinx_sitemap")
     app.add_directive("inline-svg", InlineSvg)
-    app.add_directive("interactive", Interactive)
+    app.add_directive("interactive", InteractiveDirective)
     app.connect("builder-inited", _write_static)
     app.connect("env-updated", _write_formulas)
     app.connect("html-page-context", _tidy)

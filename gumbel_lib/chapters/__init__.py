@@ -85,7 +85,7 @@ def verify(*labels: str) -> Verdicts:
         chapter = _stated_in(label)
         if chapter is None:
             near = difflib.get_close_matches(label, all_claims())
-            known = f"such as {', '.join(near)}" if near else f"of {', '.join(CHAPTERS)}"
+            known = f"such as {', '.join(near)}" if near else "that `all_claims()` lists"
             raise ValueError(f"label: expected a claim {known}, got {label!r}")
         chosen.append(claims_of(chapter)[label])
     verdicts = Verdicts(map(check, chosen))

@@ -1,4 +1,4 @@
-"""Every claim of the book, how it is checked, and a control that must fail.
+"""What a claim is, how it is checked, and its control, which must fail.
 
 A claim's check is a function that returns a discrepancy: how far the two sides of the statement
 lie apart. The claim holds when the discrepancy stays under the claim's bound. The control is the

@@ -42,7 +42,7 @@ def room_for(shape: tuple[int, ...], size: Any) -> NDArray[np.int64]:
         raise ValueError(f"size: expected a result that fits in memory, got {size!r}") from error
 
 
-def check_tops(tops: NDArray[np.float64]) -> None:
+def check_row_max(row_max: NDArray[np.float64]) -> None:
     """Refuse bad rows by their largest logits, which NaN and +inf always reach."""
-    if not np.isfinite(tops).all():
-        check_logits(tops[..., None], -1)
+    if not np.isfinite(row_max).all():
+        check_logits(row_max[..., None], -1)

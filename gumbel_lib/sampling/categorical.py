@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats.sampling import DiscreteGuideTable
 
 from .._checks import Rng, as_generator, check_count
-from ._rows import as_rows, as_shape, check_tops, room_for
+from ._rows import as_rows, as_shape, check_row_max, room_for
 
 Floats = NDArray[np.floating[Any]]
 Indices = NDArray[np.int64]
@@ -205,7 +205,7 @@ def _by_inverse_cdf(rows: Floats, repeated: int, rng: np.random.Generator) -> In
     """The number of cumulative sums that a uniform reaches, with a contiguous line a class."""
     weights = np.array(rows.T, np.float64, order="C")
     row_max = weights.max(axis=0)
-    check_tops(row_max)
+    check_row_max(row_max)
     weights -= row_max
     np.exp(weights, out=weights)
     for k in range(1, len(weights)):
@@ -235,7 +235,7 @@ def _by_blocks(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices
     if rest:
         np.maximum(bounds[:, :rest], rows[:, -rest:], out=bounds[:, :rest])
     row_max = bounds.max(axis=1).astype(np.float64)
-    check_tops(row_max)
+    check_row_max(row_max)
     bounds = bounds.astype(np.float64)
     cumulative = bounds - row_max[:, None]
     np.cumsum(np.exp(cumulative, out=cumulative), axis=1, out=cumulative)
@@ -280,7 +280,7 @@ def _by_stretches(rows: Floats, repeated: int, rng: np.random.Generator) -> Indi
     index = np.empty((len(rows), repeated), np.int64)
     for row, drawn in zip(rows, index, strict=True):
         row_max = float(row.max())
-        check_tops(np.asarray(row_max))
+        check_row_max(np.asarray(row_max))
         starts = np.arange(0, row.size, _STRETCH)
         sums = np.array([_cumulative(row, start, row_max)[-1] for start in starts])
         possible = np.flatnonzero(sums)
@@ -310,7 +310,7 @@ def _by_guide_table(rows: Floats, repeated: int, rng: np.random.Generator) -> In
     index = np.empty((len(rows), repeated), np.int64)
     for row, drawn in zip(rows, index, strict=True):
         row_max = float(row.max())
-        check_tops(np.asarray(row_max))
+        check_row_max(np.asarray(row_max))
         weights = np.exp(np.subtract(row, row_max, dtype=np.float64))
         possible = np.flatnonzero(weights)
         # Two guides a class: one takes half as long again for draws of 1000 classes, and more than

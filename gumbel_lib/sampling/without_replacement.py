@@ -19,12 +19,12 @@ from .._checks import (
     check_count,
     check_logits,
     is_known_true,
+    perturb,
 )
 from ..noise import standard_gumbel
-from ..trick import perturb
-from ._rows import as_rows, as_shape, check_tops, room_for
+from ._rows import as_rows, as_shape, check_row_max, room_for
 
-_IN_FLIGHT = 1 << 20  # perturbed logits held at once
+_CHUNK_SIZE = 1 << 20  # perturbed logits held at once
 
 
 def gumbel_top_k(logits: Array, noise: Array, k: int, *, axis: int = -1) -> Array:
@@ -157,19 +157,19 @@ def sample_without_replacement(
     indices = room_for((num_draws, k), size)
     log_probs = np.empty(num_draws)
     spread = np.broadcast_to(values, (*places, num_classes))
-    in_flight = max(1, _IN_FLIGHT // num_classes)
-    for start in range(0, num_draws, in_flight):
-        stop = min(start + in_flight, num_draws)
+    rows_at_once = max(1, _CHUNK_SIZE // num_classes)
+    for start in range(0, num_draws, rows_at_once):
+        stop = min(start + rows_at_once, num_draws)
         rows = spread[np.unravel_index(np.arange(start, stop), places)]
         with np.errstate(over="ignore"):  # longdouble past float64 is refused as infinite
             rows = rows.astype(np.float64, copy=False)
-        tops = rows.max(axis=1)
-        check_tops(tops)
+        row_max = rows.max(axis=1)
+        check_row_max(row_max)
         possible = rows > -math.inf
         if (possible.sum(axis=1) < k).any():
             raise ValueError(f"k: expected at most the number of finite logits in a row, got {k}")
         with np.errstate(over="ignore"):  # a difference that overflows is still no mask
-            np.maximum(rows - tops[:, None], np.finfo(np.float64).min, out=rows, where=possible)
+            np.maximum(rows - row_max[:, None], np.finfo(np.float64).min, out=rows, where=possible)
         picked = _largest(rows + standard_gumbel(rows.shape, rng=generator), k)
         indices[start:stop], log_probs[start:stop] = picked, _log_probs(rows, picked)
     return indices.reshape(*shape, k), log_probs.reshape(shape)

@@ -1,13 +1,10 @@
 """The claims of gumbel_max refuse plausible mistakes."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy import special, stats
 
 from gumbel_lib import gumbel_max, standard_gumbel
-from gumbel_lib.book.cover import DRAWS
 from gumbel_lib.chapters import claims_of
 
 CLAIMS = claims_of("gumbel_max")
@@ -68,20 +65,6 @@ def shared_noise(size, rng):
 def test_a_plausible_mistake_is_caught(label, wrong):
     claim = CLAIMS[label]
     assert not claim.discrepancy(**wrong) < claim.bound
-
-
-def test_the_first_page_states_its_numbers_rightly():
-    page = (Path(__file__).parents[2] / "chapters" / "index.md").read_text(encoding="utf-8")
-    probs = np.array([0.5, 0.3, 0.2])
-    band = 5 * np.sqrt(DRAWS * probs * (1 - probs))
-    above = stats.binom.sf(np.floor(DRAWS * probs + band), DRAWS, probs)
-    below = stats.binom.cdf(np.ceil(DRAWS * probs - band) - 1, DRAWS, probs)
-    # Two classes outside at once are so rare that the sum of the three is exact enough.
-    pictures = 1 / (above + below).sum()
-    assert f"once in {round(pictures, -3):,.0f} such pictures" in page
-    before, after = (special.softmax([logit, 0.4, 0.0])[0] for logit in (0.9, 1.9))
-    assert f"rises from {before:.2f} to {after:.2f}" in page
-    assert after / (1 - after) == pytest.approx(np.e * before / (1 - before))
 
 
 LAWS = {

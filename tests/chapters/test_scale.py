@@ -8,8 +8,12 @@ from scipy import special, stats
 from gumbel_lib.chapters import claims_of
 from gumbel_lib.chapters.scale import claims
 from gumbel_lib.noise import keyed_gumbel
-from gumbel_lib.sampling import GumbelReservoir, gumbel_top_k, sample_categorical
-from gumbel_lib.sampling.without_replacement import order_probabilities
+from gumbel_lib.sampling import (
+    GumbelReservoir,
+    gumbel_top_k,
+    order_probabilities,
+    sample_categorical,
+)
 
 CLAIMS = claims_of("scale")
 
