@@ -228,26 +228,28 @@ def simplex_masses(logits: ArrayLike, temperature: float) -> Iterator[tuple[Floa
     Parameters
     ----------
     logits : array_like (K,)
-        Finite, K = 2 or 3. Each part has 160^(K-1) points.
+        Finite, K = 2 or 3, at most 100 nats apart. Each part has 160^(K-1) points, and more
+        where they are over 10 nats apart.
     temperature : float
-        Positive.
+        Positive, and at least (K - 1) r / 700 with the r of the notes, so that no product of
+        entries underflows.
 
     Yields
     ------
     points : numpy.ndarray (N, K)
         Points where entry k is the largest, for k = 0, ..., K - 1 in turn.
     masses : numpy.ndarray (N,)
-        Their masses; those of part k sum to softmax(logits) at k.
+        Their masses; those of part k sum to softmax(logits) at k, to 1e-10.
 
     Raises
     ------
     TypeError, ValueError
-        As `concrete_logpdf`.
+        If an argument is out of its range, at the call rather than at the first part.
 
     Notes
     -----
-    Gauss-Legendre nodes, in the coordinates :math:`z_j = t \log(b_k / b_j)` from 0 to 40, whose
-    Jacobian is :math:`\prod_i b_i / t^{K-1}`.
+    Gauss-Legendre nodes, in the coordinates :math:`z_j = t \log(b_k / b_j)` from 0 to r, whose
+    Jacobian is :math:`\prod_i b_i / t^{K-1}`; r is 40, or the spread of the logits plus 30.
 
     Examples
     --------
@@ -257,14 +259,26 @@ def simplex_masses(logits: ArrayLike, temperature: float) -> Iterator[tuple[Floa
     values, t = as_logits(logits), check_positive(temperature, "temperature")
     if values.shape not in ((2,), (3,)):
         raise ValueError(f"logits: expected shape (2,) or (3,), got {values.shape}")
-    rivals = values.size - 1
-    node, weight = np.polynomial.legendre.leggauss(160)
-    below = _points([20 * (node + 1)] * rivals) / t
-    weights = _points([20 * weight / t] * rivals).prod(axis=-1)
-    for k in range(values.size):
-        sample = special.softmax(np.insert(-below, k, 0.0, axis=-1), axis=-1)
-        density = np.exp(concrete_logpdf(sample, values, t))
-        yield sample, weights * sample.prod(axis=-1) * density
+    if not np.all(np.isfinite(values)):
+        raise ValueError("logits: expected finite numbers, got -inf")
+    spread = float(np.ptp(values))
+    if spread > 100:
+        raise ValueError(f"logits: expected numbers at most 100 apart, got {spread:g}")
+    rivals, reach = values.size - 1, max(40.0, spread + 30)
+    if rivals * reach > 700 * t:
+        least = rivals * reach / 700
+        raise ValueError(f"temperature: expected at least {least:.3g} for these logits, got {t}")
+    node, weight = np.polynomial.legendre.leggauss(math.ceil(4 * reach))
+    below = _points([reach / 2 * (node + 1)] * rivals) / t
+    weights = _points([reach / 2 * weight / t] * rivals).prod(axis=-1)
+
+    def parts() -> Iterator[tuple[Floats, Floats]]:
+        for k in range(values.size):
+            sample = special.softmax(np.insert(-below, k, 0.0, axis=-1), axis=-1)
+            density = np.exp(concrete_logpdf(sample, values, t))
+            yield sample, weights * sample.prod(axis=-1) * density
+
+    return parts()
 
 
 def _points(axes: list[Floats]) -> Floats:
@@ -281,7 +295,8 @@ def concrete_kl(logits: ArrayLike, prior_logits: ArrayLike) -> float:
     Parameters
     ----------
     logits, prior_logits : array_like (K,)
-        l of the first law and l' of the second, finite.
+        l of the first law and l' of the second, finite; the entries of l - l' are at most 10,000
+        nats apart.
 
     Returns
     -------
@@ -291,7 +306,7 @@ def concrete_kl(logits: ArrayLike, prior_logits: ArrayLike) -> float:
     Raises
     ------
     TypeError, ValueError
-        If the logits are not finite or of two shapes.
+        If the logits are not finite, of two shapes or too far apart.
 
     Notes
     -----
@@ -308,10 +323,19 @@ def concrete_kl(logits: ArrayLike, prior_logits: ArrayLike) -> float:
     if prior.shape != values.shape or not np.all(np.isfinite(prior)):
         raise ValueError(f"prior_logits: expected finite numbers {values.shape}, got {prior}")
     difference = values - prior
+    spread = float(np.ptp(difference))
+    if not spread <= 10_000:
+        raise ValueError(
+            f"logits: expected differences from prior_logits at most 10,000 apart, got {spread:g}"
+        )
     difference = difference - difference.mean()
-    s = np.exp(_LINE)
-    transform = np.prod(1 / (1 + s[:, None] * np.exp(-difference)), axis=1)
-    mean_log = float((np.exp(-s) - transform).sum() * _LINE_STEP)
+    points = math.ceil((spread + 120) / _LINE_STEP) + 1
+    log_s, step = np.linspace(difference.min() - 60, difference.max() + 60, points, retstep=True)
+    transform = np.ones_like(log_s)
+    for d in difference:
+        transform *= special.expit(d - log_s)
+    exponential = np.exp(-np.exp(np.minimum(log_s, 700)))
+    mean_log = float((exponential - transform).sum() * step)
     return float(difference.size * (mean_log - special.digamma(difference.size)))
 
 
@@ -330,7 +354,8 @@ def two_class_gradients(
     Parameters
     ----------
     logit : float
-        l of class 0; that of class 1 is 0. z is 1 where class 0 wins and 0 elsewhere.
+        l of class 0, from -20 to 20; that of class 1 is 0. z is 1 where class 0 wins and 0
+        elsewhere.
     temperature : float
         Positive.
     target : float
@@ -341,11 +366,13 @@ def two_class_gradients(
     dict of str to (float, float)
         "exact", the true gradient with spread 0; "relaxed", through the relaxed sample;
         "straight-through", with its slope at the argmax; "multinomial", straight-through on a draw.
+        Means and deviations are right to 1e-5 of the deviation.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is no number or the temperature not positive and finite.
+        If an argument is no number, the logit out of its range or the temperature not positive
+        and finite.
 
     Examples
     --------
@@ -355,6 +382,8 @@ def two_class_gradients(
     """
     logit, target = check_number(logit, "logit"), check_number(target, "target")
     temperature = check_positive(temperature, "temperature")
+    if not abs(logit) <= 20:
+        raise ValueError(f"logit: expected a number from -20 to 20, got {logit}")
     p = float(special.expit(logit))
     slope_0, slope_1 = -2 * target, 2 * (1 - target)
     # The gap l + L in units of min(t, 1), so that neither the softmax nor the law is coarse.
@@ -420,9 +449,10 @@ def relaxed_objectives(
     p = as_floats(probs, "probs").astype(np.float64)
     if p.ndim != 1 or not np.all((p > 0) & (p < 1)):
         raise ValueError(f"probs: expected a vector of numbers inside (0, 1), got {probs!r}")
-    if len(likelihoods) != 2:
+    pair = as_floats(likelihoods, "likelihoods")
+    if pair.shape != (2,):
         raise ValueError(f"likelihoods: expected two numbers, got {likelihoods!r}")
-    high, low = (check_positive(value, "likelihoods") for value in likelihoods)
+    high, low = (check_positive(value, "likelihoods") for value in pair)
     t = check_positive(temperature, "temperature")
     logits = special.logit(p)
     b = special.expit((_LINE + logits[:, None]) / t)

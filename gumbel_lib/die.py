@@ -218,7 +218,8 @@ def cross_entropy_gradient(observed: ArrayLike, relaxed: ArrayLike, temperature:
 
     .. math:: \nabla_l = \frac{b - y}{t}
 
-    Parameters and errors are those of `sse_gradient`.
+    for y that sums to 1, as fractions of rolls do. Parameters and errors are those of
+    `sse_gradient`.
 
     Examples
     --------
@@ -325,8 +326,8 @@ def train(
     observed = roll(probs, num_rolls, history.shape, rng=generator)
     # Noise is drawn, and errors are taken, for many steps at once.
     at_once = max(1, _AT_ONCE // math.prod(samples))
-    for start in range(0, len(history), at_once):
-        some = slice(start, start + at_once)
+    for first in range(0, len(history), at_once):
+        some = slice(first, first + at_once)
         path = np.empty_like(observed[some])
         noises = standard_gumbel((len(path), *samples), rng=generator)
         for place, y, noise, t in zip(
@@ -414,7 +415,7 @@ def expected_loss_minimiser(true_probs: ArrayLike, temperature: float) -> Floats
     Returns
     -------
     numpy.ndarray (K,)
-        q, to better than 2e-2 a component; in general not `true_probs`.
+        q, to better than 1e-3 a component; in general not `true_probs`.
 
     Raises
     ------

@@ -220,7 +220,8 @@ def levels_probability(odds: float, levels: int = 2**24) -> float:
     Returns
     -------
     float
-        The probability, by Euler's formula where the terms change slowly.
+        The probability: the sum itself up to 2**16 levels. Beyond, to 1e-5 of itself: Euler's
+        formula where the terms change slowly, and else the last 600 terms.
 
     Raises
     ------
@@ -233,9 +234,11 @@ def levels_probability(odds: float, levels: int = 2**24) -> float:
     (0.375, 0.58)
     """
     odds, levels = check_positive(odds, "odds"), check_count(levels, "levels")
+    if levels <= 2**16:
+        return float(((np.arange(levels) / levels) ** odds).mean())
     if odds < 0.1 * levels:
         return float(1 / (1 + odds) - 1 / (2 * levels) + odds / (12 * levels**2))
-    steps = np.arange(1, min(levels, 600))
+    steps = np.arange(1, 600)
     return float(np.exp(odds * np.log1p(-steps / levels)).sum() / levels)
 
 
@@ -301,7 +304,7 @@ def strips_probability(odds: float, steps: ArrayLike) -> float:
     odds : float
         c, the odds against the class, so large that exponentials E near 0 decide.
     steps : array_like
-        :math:`\delta_s`, the step of each strip: `strip_steps`.
+        :math:`\delta_s`, the positive step of each strip: `strip_steps`.
 
     Returns
     -------
@@ -310,7 +313,7 @@ def strips_probability(odds: float, steps: ArrayLike) -> float:
     Raises
     ------
     TypeError, ValueError
-        If the odds are not positive and finite or the steps no numbers.
+        If the odds or the steps are not positive and finite, or there is no step.
 
     Examples
     --------
@@ -318,5 +321,7 @@ def strips_probability(odds: float, steps: ArrayLike) -> float:
     1.0
     """
     odds, delta = check_positive(odds, "odds"), as_floats(steps, "steps")
+    if not (delta.size and np.all((delta > 0) & (delta < np.inf))):
+        raise ValueError(f"steps: expected positive finite numbers, got {steps!r}")
     near_zero = (1 / -np.expm1(-odds * delta)).sum() / (1 / delta).sum()
     return float(near_zero * odds / (1 + odds))

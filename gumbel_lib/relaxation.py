@@ -57,13 +57,13 @@ def softmax(logits: Array, temperature: Any = 1.0, *, axis: int = -1) -> Array:
     """
     logits, temperature = as_arrays(logits=logits, temperature=temperature)
     axis = check_logits(logits, axis)
-    return _temper(widen(logits), temperature, axis, logits.dtype)
+    return _temper(widen(logits), temperature, axis, logits.dtype, "logits")
 
 
-def _temper(scores: Array, temperature: Array, axis: int, dtype: Any) -> Array:
-    """Softmax of checked scores at a temperature, as `dtype`; `axis` is negative."""
+def _temper(scores: Array, temperature: Array, axis: int, dtype: Any, name: str) -> Array:
+    """Softmax of checked scores, called `name`, as `dtype`; `axis` is negative."""
     xp = array_namespace(scores)
-    check_broadcast(logits=scores, temperature=temperature)
+    check_broadcast(**{name: scores, "temperature": temperature})
     if temperature.ndim >= -axis and temperature.shape[axis] != 1:
         raise ValueError(
             f"temperature: expected one for all classes (length 1 along axis {axis}), "
@@ -139,7 +139,7 @@ def gumbel_softmax(logits: Array, noise: Array, temperature: Any, *, axis: int =
     logits, noise, temperature = as_arrays(logits=logits, noise=noise, temperature=temperature)
     axis = check_logits(logits, axis)
     dtype = array_namespace(logits, noise).result_type(logits.dtype, noise.dtype)
-    return _temper(perturb(logits, noise, axis), temperature, axis, dtype)
+    return _temper(perturb(logits, noise, axis), temperature, axis, dtype, "logits + noise")
 
 
 def exponential_schedule(start: float, end: float, num_steps: int) -> Floats:

@@ -1,5 +1,6 @@
 """The engine of claims. The claims themselves are computed by the chapters and by the ledger."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -113,6 +114,11 @@ def test_an_unknown_label_is_told_those_near_it_or_where_all_are_listed(label, e
     assert len(str(error.value)) < 250
 
 
+def test_a_label_that_is_no_string_is_refused():
+    with pytest.raises(TypeError, match="^label: expected a string, got 3"):
+        chapters.verify(3)
+
+
 def test_an_unlisted_chapter_is_told_where_to_list_it():
     where = "^chapter: expected one that CHAPTERS in gumbel_lib.chapters lists, got 'newcomer'$"
     with pytest.raises(ValueError, match=where):
@@ -152,9 +158,10 @@ def test_what_is_counted_exactly_prints_as_it_is():
 
 
 def test_html_escapes_what_a_claim_says():
-    verdict = claims.Verdict(fake(0.5, 2.0), 0.5, 2.0)
-    html = claims.Verdicts([verdict])._repr_html_()
-    assert "<script" not in html
+    claim = dataclasses.replace(fake(0.5, 2.0), statement="<script>", control="a & b")
+    html = claims.Verdicts([claims.Verdict(claim, 0.5, 2.0)])._repr_html_()
+    assert "<td>&lt;script&gt;</td>" in html
+    assert "a &amp; b" in html
     assert '<th scope="col">claim</th>' in html
 
 

@@ -214,6 +214,34 @@ def test_the_estimators_of_two_classes_agree_with_draws():
     assert estimates["exact"][0] == pytest.approx(slope, abs=1e-9)
 
 
+@pytest.mark.parametrize("logit", [-20.0, -3.0, 20.0])
+@pytest.mark.parametrize("t", [0.05, 0.9, 1.0, 1.1, 50.0])
+def test_the_relaxed_gradient_agrees_with_a_finer_quadrature_at_far_logits(logit, t):
+    def gradient(gap):
+        b = special.expit(gap / t)
+        law = special.expit(gap - logit) * special.expit(logit - gap)
+        return law * b * special.expit(-gap / t) / t * 2 * (b - 0.45)
+
+    gap = np.linspace(-120, 120, 240_001)
+    expected = gradient(gap).sum() * 1e-3
+    assert two_class_gradients(logit, t)["relaxed"][0] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("logits", "temperature"),
+    [([0.0, 50.0], 1.0), ([100.0, 0.0], 0.2), ([0.0, 11.0, 5.0], 0.5), ([0.0, 100.0, 0.0], 2.0)],
+)
+def test_masses_of_the_simplex_at_far_logits(logits, temperature):
+    won = [mass.sum() for _, mass in simplex_masses(logits, temperature)]
+    assert won == pytest.approx(special.softmax(logits), abs=1e-10)
+
+
+def test_masses_of_the_simplex_at_the_least_temperature():
+    for logits, least in (([0.5, 0.0], 40 / 700), ([0.5, 0.0, -1.0], 80 / 700)):
+        won = [mass.sum() for _, mass in simplex_masses(logits, least)]
+        assert won == pytest.approx(special.softmax(logits), abs=1e-10)
+
+
 def test_masses_of_the_simplex_are_the_law():
     logits = np.log([0.6, 0.3, 0.1])
     parts = list(simplex_masses(logits, 0.5))
@@ -227,6 +255,15 @@ def test_kl_is_0_for_one_law_and_whatever_the_constants():
     logits = np.array([0.5, -1.0, 2.0])
     assert concrete_kl(logits, logits + 3) == pytest.approx(0, abs=1e-9)
     assert concrete_kl(logits, GOOD) == pytest.approx(concrete_kl(logits - 7, GOOD), abs=1e-9)
+
+
+@pytest.mark.parametrize("gap", [1.0, 100.0, 130.0, 200.0, 2e3, 1e4])
+def test_kl_of_far_logits(gap):
+    # E log(a A + b B) is (a log a - b log b) / (a - b) - gamma for exponentials A and B.
+    expected = 2 * (gap / 2 / np.tanh(gap / 2) - np.euler_gamma - special.digamma(2))
+    for pair in ([gap, 0.0], [0.0, gap]):
+        assert concrete_kl(pair, [0.0, 0.0]) == pytest.approx(expected, abs=1e-7)
+        assert concrete_kl([0.0, 0.0], pair) == pytest.approx(expected, abs=1e-7)
 
 
 def test_objectives_come_together_where_the_temperature_goes_to_0():
@@ -248,8 +285,16 @@ def test_bad_input_is_named():
         ("probs", lambda: relaxed_objectives([0.0, 0.5], (0.9, 0.1), 1.0)),
         ("probs", lambda: relaxed_objectives([[0.2, 0.5]], (0.9, 0.1), 1.0)),
         ("likelihoods", lambda: relaxed_objectives([0.5], (0.9, 0.1, 0.2), 1.0)),
-        ("logits", lambda: next(simplex_masses([0.0], 1.0))),
-        ("logits", lambda: next(simplex_masses([[0.0, 1.0]], 1.0))),
+        ("likelihoods", lambda: relaxed_objectives([0.5], 0.9, 1.0)),
+        ("logits", lambda: concrete_kl([10_001.0, 0.0], [0.0, 0.0])),
+        ("logit", lambda: two_class_gradients(20.5, 2.0)),
+        ("logit", lambda: two_class_gradients(np.nan, 2.0)),
+        ("logits", lambda: simplex_masses([0.0], 1.0)),
+        ("logits", lambda: simplex_masses([[0.0, 1.0]], 1.0)),
+        ("logits", lambda: simplex_masses([0.0, -np.inf], 1.0)),
+        ("logits", lambda: simplex_masses([0.0, 101.0], 1.0)),
+        ("temperature", lambda: simplex_masses([0.0, 1.0], 0.05)),
+        ("temperature", lambda: simplex_masses([0.0, 1.0, 0.0], 0.1)),
         ("probs", lambda: relaxed_objectives([0.5, 1.0], (0.9, 0.1), 1.0)),
         ("likelihoods", lambda: relaxed_objectives([0.5], (0.9, 0.0), 1.0)),
         ("temperature", lambda: relaxed_objectives([0.5], (0.9, 0.1), -1.0)),

@@ -1,5 +1,7 @@
 """Standard Gumbel noise: its law, its tails in both types, its determinism."""
 
+import math
+
 import array_api_strict
 import jax
 import jax.numpy as jnp
@@ -242,12 +244,31 @@ def test_the_levels_sum_over_all_levels():
         assert levels_probability(odds, 2**18) == pytest.approx(summed, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("odds", "levels"), [(0.05, 1), (0.5, 10), (1.0, 100), (0.3, 2**16), (1e5, 2**16)]
+)
+def test_a_few_levels_are_summed(odds, levels):
+    summed = math.fsum((j / levels) ** odds for j in range(levels)) / levels
+    assert levels_probability(odds, levels) == pytest.approx(summed, rel=1e-12)
+
+
+@pytest.mark.parametrize("odds", [1e-9, 0.05, 0.5, 1.0, 1e2, 6e3, 7e3, 1e5])
+def test_more_levels_keep_the_stated_accuracy(odds):
+    levels = 2**16 + 1
+    summed = math.fsum((j / levels) ** odds for j in range(levels)) / levels
+    assert levels_probability(odds, levels) == pytest.approx(summed, rel=1e-5)
+
+
 def test_bad_odds_levels_and_steps_are_named():
     for named, call in (
         ("odds", lambda: levels_probability(0.0)),
         ("levels", lambda: levels_probability(1.0, 0)),
         ("odds", lambda: strips_probability(np.inf, [1.0])),
         ("steps", lambda: strips_probability(1.0, "small")),
+        ("steps", lambda: strips_probability(1.0, [])),
+        ("steps", lambda: strips_probability(1.0, [0.0, -1.0])),
+        ("steps", lambda: strips_probability(1.0, [1.0, np.nan])),
+        ("steps", lambda: strips_probability(1.0, [np.inf])),
     ):
         with pytest.raises((TypeError, ValueError), match=f"^{named}: expected .*, got "):
             call()

@@ -180,3 +180,10 @@ def test_a_bad_schedule_is_named(arguments, named):
     with pytest.raises((TypeError, ValueError), match=f"^{named}: expected .*, got "):
         exponential_schedule(*arguments)
     assert exponential_schedule(2.0, 0.5, 1).tolist() == [2.0]
+
+
+def test_shapes_that_do_not_broadcast_are_named_as_they_are():
+    with pytest.raises(ValueError, match=r"logits \+ noise.*\(5, 3\)"):
+        gumbel_softmax(np.zeros(3), np.zeros((5, 3)), np.ones((4, 1)))
+    with pytest.raises(ValueError, match=r"logits.*\(5, 3\)"):
+        softmax(np.zeros((5, 3)), np.ones((4, 1)))

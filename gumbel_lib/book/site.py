@@ -51,14 +51,14 @@ class InlineSvg(SphinxDirective):
 
 
 class InteractiveDirective(SphinxDirective):
-    """``{interactive} MODULE.FUNCTION``: an interactive on a page that is no notebook."""
+    """``{interactive} CHAPTER.FUNCTION``: an interactive on a page that is no notebook."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         """Call the function, which returns an interactive."""
-        module, function = self.arguments[0].split(".")
-        interactive = importlib.import_module(f"gumbel_lib.chapters.{module}.interactive")
+        chapter, function = self.arguments[0].split(".")
+        interactive = importlib.import_module(f"gumbel_lib.chapters.{chapter}.interactive")
         spec = getattr(interactive, function)().specification
         return [nodes.raw(text=interactive_html(spec, function), format="html")]
 

@@ -1,7 +1,11 @@
 """The chapters: what each needs of its own, and what needs to know them all.
 
-A chapter NAME is the notebook ``chapters/NAME.ipynb`` with the folder of its name here:
-``claims.py``, ``figures.py`` and ``interactive.py``. No folder imports another's.
+A chapter NAME is the notebook ``chapters/NAME.ipynb`` with the folder of its name here, which
+holds its ``claims.py``, and ``figures.py``, ``interactive.py`` and others as far as it needs them.
+The folder ``index`` is the first page's, which states no claims. No folder imports another's.
+
+``python -m gumbel_lib.chapters`` prints the ledger and exits 1 if a claim fails or a control
+passes.
 """
 
 from __future__ import annotations
@@ -70,8 +74,8 @@ def verify(*labels: str) -> Verdicts:
 
     Raises
     ------
-    ValueError
-        If a label is unknown.
+    TypeError, ValueError
+        If a label is no string or unknown.
     AssertionError
         If a claim does not hold, or its control does.
 
@@ -82,6 +86,8 @@ def verify(*labels: str) -> Verdicts:
     """
     chosen = []
     for label in labels or all_claims():
+        if not isinstance(label, str):
+            raise TypeError(f"label: expected a string, got {label!r}")
         chapter = _stated_in(label)
         if chapter is None:
             near = difflib.get_close_matches(label, all_claims())

@@ -3,9 +3,6 @@
 A claim's check is a function that returns a discrepancy: how far the two sides of the statement
 lie apart. The claim holds when the discrepancy stays under the claim's bound. The control is the
 same function called with one thing made wrong; its discrepancy must exceed the bound.
-
-``python -m gumbel_lib.chapters`` prints the ledger and exits 1 if a claim
-fails or a control passes.
 """
 
 from __future__ import annotations
@@ -45,7 +42,7 @@ class Claim:
     statement : str
         One sentence in plain text.
     method : str
-        One of `METHODS`, with the error bound's meaning where it is random.
+        One of `METHODS`.
     bound : float
         The discrepancy must stay under it.
     discrepancy : callable
@@ -112,7 +109,7 @@ class Verdicts(list[Verdict]):
 
     def _repr_html_(self) -> str:
         rows = [verdict.row() for verdict in self]
-        head = "".join(f'<th scope="col">{name}</th>' for name in rows[0])
+        head = "".join(f'<th scope="col">{name}</th>' for name in rows[0]) if rows else ""
         body = "".join(
             f'<tr id="claim-{verdict.claim.label}">'
             + "".join(f"<td>{html.escape(value)}</td>" for value in row.values())

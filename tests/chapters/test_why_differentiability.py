@@ -77,6 +77,12 @@ def test_probing_costs_a_call_for_each_dimension(dimension):
     assert max(told.value, probing.value) < 1e-6
 
 
+@pytest.mark.parametrize("start", ["x", 1.0, [[1.0, 2.0]], []])
+def test_a_bad_start_is_named(start):
+    with pytest.raises((TypeError, ValueError), match="^start: expected .*, got "):
+        count_evaluations(optimize.rosen, optimize.rosen_der, start, use_gradient=True)
+
+
 @pytest.mark.parametrize("best", [-1.0, 0.0, 2.5])
 def test_expected_improvement_is_the_mean_of_what_a_normal_falls_below(best):
     mean, sd = np.array([-1.0, 0.0, 3.0])[:, None], np.array([1e-9, 0.3, 2.0])

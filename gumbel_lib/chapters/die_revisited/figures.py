@@ -119,7 +119,7 @@ def loss_parts(scale: Floats, parts: Sequence[LossParts]) -> DescribedFigure:
 
 def minimiser(temperatures: Floats, found: Floats, probs: Floats) -> DescribedFigure:
     """Probabilities of least expected loss, and their SSE, against the temperature."""
-    found = found.round(3)  # the search is good to some 1e-6, which the pixels must not show
+    found = found.round(3)  # a search's last digits differ between processors
     figure, (left, right) = subplots(1, 2, height=3.3, width_ratios=(1.7, 1), sharex=True)
     styles = zip(
         (BLUE, ORANGE, GREEN, PURPLE, INK), ("o", "s", "^", "D", "v"), (0, 2, 4, 1, 3), strict=True

@@ -8,7 +8,7 @@ from scipy import special, stats
 
 from ..._checks import Floats
 from ...book.show import DescribedFigure
-from ...book.style import BLUE, INK, MUTED, NARROW, ORANGE, SERIES, subplots
+from ...book.style import BLUE, INK, MARKERS, MUTED, NARROW, ORANGE, SERIES, STYLES, subplots
 
 
 def _names(num_classes: int) -> list[str]:
@@ -31,10 +31,9 @@ def located_gumbels(logits: Floats) -> DescribedFigure:
     """Density of the Gumbel at each logit."""
     x = np.linspace(logits.min() - 3, logits.max() + 6, 400)
     figure, axes = subplots(height=2.8)
-    styles = ("-", "--", "-.", ":")
     for k, (logit, color) in enumerate(zip(logits, SERIES, strict=False)):
         density = stats.gumbel_r.pdf(x, logit)
-        axes.plot(x, density, color=color, linestyle=styles[k], label=f"class {k}, at {logit:.2f}")
+        axes.plot(x, density, color=color, linestyle=STYLES[k], label=f"class {k}, at {logit:.2f}")
         axes.fill_between(x, density, color=color, alpha=0.12, linewidth=0)
         axes.plot([logit, logit], [0, np.exp(-1)], color=color, linewidth=1, linestyle=":")
     axes.set(xlabel="perturbed logit", ylabel="density", ylim=(0, 0.42), xlim=(x[0], x[-1]))
@@ -98,7 +97,6 @@ def noise_laws(logits: Floats, probabilities: dict[str, Floats]) -> DescribedFig
     exact = special.softmax(logits)
     figure, axes = subplots(height=3.4)
     rows = np.arange(len(probabilities))[::-1]
-    markers = ("o", "s", "^", "D")
     axes.axvline(0, color=INK, linewidth=1, linestyle="--")
     for k, (prob, color) in enumerate(zip(exact, SERIES, strict=False)):
         # Rounded, so that an error of 0 lies at the same place everywhere.
@@ -106,7 +104,7 @@ def noise_laws(logits: Floats, probabilities: dict[str, Floats]) -> DescribedFig
         # Each class a little lower, so that no mark hides another.
         heights = rows + 0.25 * ((exact.size - 1) / 2 - k)
         label = f"class {k}, softmax {prob:.2f}"
-        axes.plot(values, heights, markers[k], color=color, markersize=7, label=label)
+        axes.plot(values, heights, MARKERS[k], color=color, markersize=7, label=label)
     axes.set_yticks(rows, list(probabilities))
     axes.grid(axis="x")
     axes.set(xlabel="probability of winning less softmax", ylim=(-0.6, len(rows) - 0.4))

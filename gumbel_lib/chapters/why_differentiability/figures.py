@@ -11,7 +11,19 @@ from numpy.typing import ArrayLike
 from ..._checks import Floats
 from ...book.schematic import Box, draw
 from ...book.show import DescribedFigure
-from ...book.style import BLUE, GREEN, INK, MUTED, NARROW, ORANGE, PAPER, PURPLE, SERIES, subplots
+from ...book.style import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    NARROW,
+    ORANGE,
+    PAPER,
+    PURPLE,
+    SERIES,
+    STYLES,
+    subplots,
+)
 
 Function = Callable[[Any], Any]
 
@@ -235,7 +247,7 @@ def running_means(
         means = (np.cumsum(estimates, axis=-1) / np.arange(1, total + 1))[:, count - 1]
         band = z * spreads[name] / np.sqrt(count)
         axes.fill_between(count, exact - band, exact + band, color=BLUE, alpha=0.15, linewidth=0)
-        for row, color, line in zip(means, SERIES[1:], ("-", "--", "-."), strict=False):
+        for row, color, line in zip(means, SERIES[1:], STYLES, strict=False):
             axes.plot(count, row, line, color=color, linewidth=1.3)
         axes.axhline(exact, color=INK, linewidth=1.2, linestyle=":")
         axes.set(title=name, xscale="log", xlabel="draws")

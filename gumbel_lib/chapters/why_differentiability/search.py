@@ -1,4 +1,4 @@
-"""Searches that chapter 1 compares: BFGS, told the slope or blind, and a model of the values."""
+"""Searches to compare: BFGS, told the slope or blind, and a model of the values."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def count_evaluations(
     Raises
     ------
     TypeError, ValueError
-        If `start` holds no numbers.
+        If `start` is no vector of numbers.
 
     Examples
     --------
@@ -65,8 +65,11 @@ def count_evaluations(
     >>> count_evaluations(bowl, slope, [1.0, 2.0, 3.0], use_gradient=False)[:2]
     (16, 0)
     """
+    first = as_floats(start, "start")
+    if first.ndim != 1 or not first.size:
+        raise ValueError(f"start: expected a vector of numbers, got shape {first.shape}")
     found = optimize.minimize(
-        function, as_floats(start, "start"), jac=gradient if use_gradient else None, method="BFGS"
+        function, first, jac=gradient if use_gradient else None, method="BFGS"
     )
     return Evaluations(int(found.nfev), int(found.njev) if use_gradient else 0, float(found.fun))
 
