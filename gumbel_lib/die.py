@@ -20,13 +20,9 @@ from ._checks import (
     check_broadcast,
     check_count,
     check_positive,
+    check_temperature,
 )
-from .concrete import (
-    _laplace_transforms,
-    _trapezoid_points,
-    relaxed_mean,
-    relaxed_variance,
-)
+from .concrete import _laplace_transforms, _relaxed_moments, _trapezoid_points
 from .noise import standard_gumbel
 from .optimizers import Optimizer, sgd
 from .relaxation import exponential_schedule
@@ -392,10 +388,11 @@ def expected_loss(
     probs, values = as_probs(true_probs, "true_probs"), as_logits(logits)
     if values.shape != probs.shape:
         raise ValueError(f"logits: expected shape {probs.shape}, got {values.shape}")
+    first, second = _relaxed_moments(values, check_temperature(temperature))
     return LossParts(
         float((1 - probs @ probs) / check_count(num_rolls, "num_rolls")),
-        float(sse(probs, relaxed_mean(values, temperature))),
-        float(relaxed_variance(values, temperature).sum()),
+        float(sse(probs, first)),
+        float(np.maximum(second - first**2, 0.0).sum()),
     )
 
 
