@@ -107,8 +107,8 @@ def relaxed_mean(logits: ArrayLike, temperature: float) -> Floats:
     Returns
     -------
     numpy.ndarray (..., K)
-        The mean, to 1e-8; it sums to 1. Only by symmetry, or as the temperature goes to 0, is
-        it softmax(logits).
+        The mean, to 1e-8; it sums to 1. It is softmax(logits) as the temperature goes to 0, or
+        where all finite logits are equal; in general it is not.
 
     Raises
     ------

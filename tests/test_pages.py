@@ -284,9 +284,11 @@ FAULTS = {
         ([], []),
         ([("", "<h1>Two</h1>")], ["headings: [1, 1]"]),
         ([("p { width: 500px; }", "")], ["sideways: at 390", "sideways: at 320"]),
+        # The same text as elsewhere on the page, on a ground of its own.
+        ([("div { background: #555; }", "<div><p>Text</p></div>")], ["light: color-contrast"]),
         (FAULTS.values(), FAULTS),
     ],
-    ids=["none", "two titles", "wide", "one of each kind"],
+    ids=["none", "two titles", "wide", "on a dark ground", "one of each kind"],
 )
 def test_each_fault_raises_its_complaint(faults, expected, visit):
     styles, places = ["".join(parts) for parts in zip(*faults, strict=True)] or ["", ""]
