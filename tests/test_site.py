@@ -31,6 +31,15 @@ def test_no_page_loads_anything_from_another_host(site):
         assert not re.search(r"(@import|url\()\s*[\"']?https?://", sheet.read_text("utf-8")), sheet
 
 
+def test_no_script_holds_a_chapter_up_and_none_is_idle(site):
+    for page in pages(site):
+        scripts = re.findall(r"<script[^>]*\bsrc=[^>]*>", page.read_text(encoding="utf-8"))
+        blocking = [script for script in scripts if not re.search(r"\bdefer\b", script)]
+        idle = [script for script in scripts if re.search("fontawesome|search", script)]
+        assert scripts, page.name
+        assert not blocking + idle, page.name
+
+
 def test_every_figure_is_inline_with_its_description(site):
     for page in pages(site):
         text = page.read_text(encoding="utf-8")

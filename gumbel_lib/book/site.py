@@ -192,6 +192,22 @@ def _tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: 
     ]
 
 
+def _lighten(app: Sphinx, error: Exception | None) -> None:
+    """Take from the chapters the scripts that they do not need, and let none hold a page up.
+
+    The theme sends its icons twice: as a font, and as a script of 540 kB, compressed, that draws
+    them anew. The scripts of the search serve the page of the search.
+    """
+    if error or app.builder.name != "html":
+        return
+    idle = r'src="[^"]*/(?:fontawesome|searchtools|language_data|searchindex)\.js'
+    for path in Path(app.outdir, "chapters").glob("*.html"):
+        page = path.read_text(encoding="utf-8")
+        page = re.sub(rf"<script [^>]*{idle}[^>]*></script>\s*", "", page)
+        page = re.sub(r"<script (?=[^>]*\bsrc=)(?![^>]*\bdefer\b)", "<script defer ", page)
+        path.write_text(page, encoding="utf-8")
+
+
 def _address(app: Sphinx, config: Any) -> None:
     """Take the site's address, if it has one, from the environment."""
     url = os.environ.get("BOOK_URL", "")
@@ -217,6 +233,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-updated", _write_formulas)
     app.connect("html-page-context", _tidy)
     app.connect("autodoc-skip-member", _skip_fields)
+    app.connect("build-finished", _lighten)
     inline, block = typesetting.visit_inline, typesetting.visit_block
     app.add_html_math_renderer("built", (inline, None), (block, None))
     app.add_css_file("math.css")
