@@ -4,51 +4,53 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats.sampling import DiscreteGuideTable
 
 from .._checks import Rng, as_generator, check_count
 from ._rows import as_rows, as_shape, check_row_max, room_for
 
 Floats = NDArray[np.floating[Any]]
 Indices = NDArray[np.int64]
+Share = Callable[..., Iterable[Any]]  # `map`, or that of a pool of threads
+Method = Callable[[Floats, int, np.random.Generator, Share], Indices]
 
 # The law does not depend on these constants; time, memory and the draws of a seed do. The times
 # beside them were taken on a two-core x86-64 machine, for float64 logits of standard deviation 2.
 
-# Classes up to which all are summed. For one draw of each row and 2e6 logits in all, sums and
-# blocks take 12 and 15 ms at 128 classes, 18 and 9 ms at 256.
-_SMALL = 128
-# Draws of one row from which a guide table is worth its Python calls, some 40 us. Against sums
-# over all classes it wins from 3000 draws on at 6 classes, from 300 at 100; against blocks sooner.
-_MANY = 1000
-# K/16 tries take about as long as the two passes over a row's weights of the sums over stretches:
-# the most that are made before these sums, and none for K/16 draws or more. That many draws of
-# 64,000 classes take 1.8 ms by blocks and 1.7 ms by guide table.
-_CLASSES_PER_TRY = 16
-# Classes up to which a guide table, of some 50 bytes a class, stays in cache. At 2**17 it takes 2
-# times as long as sums over stretches for K/16 draws, a third as long for 1e6.
-_CACHED = 1 << 17
-# Neighbouring classes that are summed together. Shorter stretches cost more Python calls (1000
-# draws of 300,000 classes: 16 ms with 256, 4 ms with 4096); longer ones are searched more slowly
-# (1e6 draws: 0.3 s with 4096, 0.6 s with 65,536).
-_STRETCH = 1 << 12
-# Tries in a round where fewer draws are pending. For one draw of 100,000 classes, 4096 take 2 times
-# as long as 64, and 65,536 take 14 times.
-_TRIES = 1 << 12
-# Numbers that the rows of a chunk take, `working_size` each, 2 MB an array. An eighth of a megabyte
-# takes 2 times as long; 8 MB take a sixth to a third less time and 4 times the memory.
-_CHUNK_SIZE = 1 << 18
+# Logits up to which one draw of each row takes noise for every class: 20 us for 4096.
+_SHORT = 1 << 12
+# Draws of one such row that are searched for in its sums without a plan, which would take 5 us.
+_FEW = 256
+# A perturbed logit below this has its noise to 2**-33.
+_EXACT = 2.0**20
+# The defaults of `axis` and `workers`, which are told from other numbers by identity: True is no 1.
+_LAST, _ALONE = -1, 1
+# Classes that are summed line by line: their number fits a signed byte.
+_LINES = 128
+# Neighbouring classes that are summed together, for a row or draws beyond the cache. With 4096 or
+# 16,384 the time is within a fifth.
+_STRETCH = 1 << 13
+# Classes beyond which no method may hold a number for each.
+_MOST_HELD = 1 << 22
+# Tries in the first round where fewer draws are pending; each further round has twice as many.
+_TRIES = 1 << 7
+# K/16 tries take about as long as the sums over stretches: the most that are made, or this many.
+_CLASSES_PER_TRY, _LEAST_TRIES = 16, 1 << 12
+# Logits that a thread reduces to the maxima of blocks, 0.1 ms.
+_SLICE = 1 << 20
+# Numbers of a chunk, 0.5 MB an array, which stays in cache; and those of a task, which has a
+# stream of its own. To make a stream takes 30 us, a task 0.5 ms or more.
+_CHUNK_SIZE, _TASK_SIZE = 1 << 16, 1 << 18
 # Logits that are copied at a time, 16 MB in float64. The time hardly depends on it.
 _COPY_SIZE = 1 << 21
-# Draws of one row or chunk that are made at once, 2 MB an array. From 16,384 on, a guide table's
-# time hardly depends on it.
-_DRAWS_AT_ONCE = 1 << 18
+# Draws that look up a table, or tries of blocks, at once: 0.25 MB an array.
+_DRAWS_AT_ONCE = 1 << 15
 
 
 def sample_categorical(
@@ -59,13 +61,13 @@ def sample_categorical(
     axis: int = -1,
     workers: int = 1,
 ) -> Indices:
-    r"""Exact draws from softmax(logits), by a method that follows the shape.
+    r"""Exact draws from softmax(logits), by the method that is predicted to be the fastest.
 
-    One draw of each row, where rows are wide and there are many thousands of logits in all, usually
-    takes far fewer exponentials than there are logits. The maximum of Gumbels is a Gumbel at the
-    log-sum-exp, so a block of classes can race as one. The block races at its *upper bound*
-    :math:`B e^{m}`, with B classes and largest logit m; the class drawn inside it is kept with the
-    probability that makes up for the excess,
+    Of few logits it is the Gumbel-max trick itself, of many draws of a row a table. One draw of
+    each of some wide rows takes far fewer exponentials than there are logits. The maximum of
+    Gumbels is a Gumbel at the log-sum-exp, so a block of classes can race as one. The block races
+    at its *upper bound* :math:`B e^{m}`, with B classes and largest logit m; the class drawn inside
+    it is kept with the probability that makes up for the excess,
 
     .. math:: P(\text{block } b) \propto e^{m_b}, \qquad
               P(i \mid b) = \tfrac{1}{B}, \qquad
@@ -88,13 +90,13 @@ def sample_categorical(
     axis : int
         The axis of the classes.
     workers : int
-        Threads among which the rows are shared; -1 for one a processor. The draws do not depend
-        on it.
+        Threads among which the rows are shared, or the blocks of one long row; -1 for one a
+        processor. The draws do not depend on it.
 
     Returns
     -------
     numpy.ndarray of int64
-        Indices along `axis`.
+        Indices along `axis`; one number, as from NumPy's generators, where the shape is ``()``.
 
     Raises
     ------
@@ -105,25 +107,38 @@ def sample_categorical(
 
     Notes
     -----
-    The method follows the shape.
+    One draw of each row takes Gumbel noise for every class up to 4096 logits in all. Beyond that
+    the time of each method is predicted in microseconds, and the least one is taken. With N rows,
+    K classes and d draws a row:
 
-    - Up to 128 classes: the inverse of the cumulative distribution function, summed class by
-      class over all rows at once.
-    - Wider rows: the race of blocks above, with sqrt(2K) blocks rounded up to a power of two, and
-      with many tries of a draw at once where draws are few. Draws that are still open after K/16
-      tries a row, and at least 4096 in all, are finished by sums over stretches of classes: first
-      the stretch, by its sum, then a class inside it, by its cumulative sums. Which class is kept
-      does not depend on how many tries it takes, so the law stays exact.
-    - Many draws of one row, at least 1000 and K/16: up to 131,072 classes SciPy's guide table, the
-      indexed inverse CDF, which costs O(K) once and O(1) a draw and loses no digits on very uneven
-      rows, as the alias table does; beyond, the sums over stretches, whose memory is one number
-      for 4096 classes.
+    ====================================================== ==============================
+    method                                                 prediction
+    ====================================================== ==============================
+    lines: sums class by class, for all rows at once,      10 + 2.2 K + N K (0.002 + 0.0003 d)
+    up to 128 classes
+    sums: over sqrt(K) stretches of a row and inside one,  20 + N (0.2 + 0.0028 K)
+    one draw
+    search: a binary search of a row's cumulative sums     10 + N (0.8 + 0.005 K + 0.007 d log2(2K))
+    table: the indexed inverse CDF, which begins each      5 + N (16 + 0.0075 K + 0.008 d)
+    search at a guide
+    blocks: the race above, more than 128 classes          80 + N (0.0003 K + d + 0.025 d sqrt(K))
+    stretches: sums over 8192 neighbours, then inside      N (30 + 0.005 K + 0.06 d
+    those that hold draws                                  + 35 min(d, K / 8192))
+    ====================================================== ==============================
 
-    Beside logits and result, a thread holds up to some 20 MB, or what one row takes: a few
-    numbers for each block and each draw, or the guide table's 50 bytes a class. Differences from
-    the largest logit and their exponentials are float64 whatever the type of the logits. Rows that
-    share no stride, such as those of a middle axis, are copied a few at a time; lists, bfloat16
-    and arrays of other libraries are copied once.
+    Beyond 1e5 classes the numbers of search and table grow, since they leave the cache. The
+    predictions were fitted on one x86-64 machine; elsewhere they may miss the fastest method, not
+    the law.
+
+    The race has sqrt(2K) blocks, rounded up to a power of two. Draws that are still open after K/16
+    tries a row, and at least 4096 in all, are finished by stretches. Which class is kept does not
+    depend on how many tries it takes, so the law stays exact.
+
+    Beside logits and result, a thread holds up to some 5 MB, or what one row takes: 8 bytes a class
+    for sums and search and 40 for the table, of at most 4 million classes, or a few numbers for
+    each block and each draw. Differences from the largest logit and their exponentials are float64
+    whatever the type of the logits. Rows that share no stride, such as those of a middle axis, are
+    copied a few at a time; lists, bfloat16 and arrays of other libraries are copied once.
 
     With more than one task, each task's stream is a child of a seed sequence made of 128 bits
     drawn from the generator.
@@ -133,9 +148,7 @@ def sample_categorical(
     Maddison, C. J., Tarlow, D., Minka, T., *A\* Sampling*, NeurIPS 2014 (bounds on blocks);
     von Neumann, J., *Various Techniques Used in Connection with Random Digits*, 1951 (rejection);
     Chen, H.-C., Asau, Y., *On Generating Random Variates from an Empirical Distribution*, AIIE
-    Transactions 6, 1974 (the indexed CDF); Vose, M. D., *A Linear Algorithm for Generating Random
-    Numbers with a Given Distribution*, IEEE Transactions on Software Engineering 17, 1991 (the
-    alias table in linear time).
+    Transactions 6, 1974 (the indexed inverse CDF).
 
     Examples
     --------
@@ -145,10 +158,16 @@ def sample_categorical(
     >>> sample_categorical(np.zeros((4, 5, 1000)), rng=0).shape
     (4, 5)
     """
+    # The shortest way, since of a few logits most of the time would go into checks.
+    if type(logits) is np.ndarray and axis is _LAST and workers is _ALONE:
+        picked: Indices | None = _short(logits, size, rng)
+        if picked is not None:
+            return picked
+
     # Shape: an axis of the result is one of the batch, or one of repeated draws of the same rows.
     values = as_rows(logits, axis)
     batch, num_classes = values.shape[:-1], values.shape[-1]
-    shape = as_shape(size, batch)
+    shape = batch if size is None else as_shape(size, batch)
     generator = as_generator(rng)
     threads = check_count(workers, "workers", least=-1)
     threads = (os.cpu_count() or 1) if threads == -1 else check_count(threads, "workers")
@@ -160,61 +179,207 @@ def sample_categorical(
     num_rows, repeated = math.prod(batch), math.prod(shape[i] for i in of_repeats)
     drawn = room_for((num_rows, repeated), size)
 
-    # Plan: the method, and as many rows a chunk as its memory has room for. A searchsorted a row
-    # takes over 100 times as long for 6 classes, and 3 to 19 times for 1000 and more
-    # (benchmarks/sampling.json): it costs Python calls for each row and weights for each class.
-    draw: Callable[[Floats, int, np.random.Generator], Indices]
-    if repeated >= max(_MANY, num_classes // _CLASSES_PER_TRY):
-        draw = _by_guide_table if num_classes <= _CACHED else _by_stretches
-        working_size = repeated + min(num_classes, _CACHED)
-    elif num_classes <= _SMALL:
-        draw, working_size = _by_inverse_cdf, num_classes + repeated
-    else:
-        draw, working_size = _by_blocks, _num_blocks(num_classes) + repeated
-    rows_at_once = max(1, _CHUNK_SIZE // working_size)
+    # Plan: the method, the rows of a chunk and those of a task.
+    draw = _plan(num_rows, num_classes, repeated)
+    width = repeated + (_num_blocks(num_classes) if draw is _by_blocks else num_classes)
+    rows_a_task = max(1, _TASK_SIZE // width)
+    rows_at_once = rows_a_task if draw is _by_lines else max(1, _CHUNK_SIZE // width)
     matrix: Floats | None
     try:
         matrix = values.reshape(num_rows, num_classes, copy=False)
     except ValueError:  # the rows have no common stride, and each chunk is copied
         matrix, rows_at_once = None, max(1, min(rows_at_once, _COPY_SIZE // num_classes))
-    starts = range(0, num_rows, rows_at_once)
+    starts = range(0, num_rows, rows_a_task)
 
-    # Chunks: where there are several, each has a stream of its own, so that the draws do not depend
+    # Tasks: where there are several, each has a stream of its own, so that the draws do not depend
     # on the threads. The root has 128 bits, as many as a seed sequence pools.
     root = int.from_bytes(generator.bytes(16), "little") if len(starts) > 1 else 0
 
-    def task(number: int) -> None:
+    def task(number: int, share: Share = map) -> None:
         stream = generator
         if len(starts) > 1:
             stream = np.random.default_rng(np.random.SeedSequence(root, spawn_key=(number,)))
-        start, stop = starts[number], min(starts[number] + rows_at_once, num_rows)
-        if matrix is None:
-            rows = values[np.unravel_index(np.arange(start, stop), batch)]
-        else:
-            rows = matrix[start:stop]
-        with np.errstate(over="ignore"):  # a difference may be -inf, which is right
-            drawn[start:stop] = draw(rows, repeated, stream)
+        end = min(starts[number] + rows_a_task, num_rows)
+        for start in range(starts[number], end, rows_at_once):
+            stop = min(start + rows_at_once, end)
+            if matrix is None:
+                rows = values[np.unravel_index(np.arange(start, stop), batch)]
+            else:
+                rows = matrix[start:stop]
+            with np.errstate(over="ignore"):  # a difference may be -inf, which is right
+                drawn[start:stop] = draw(rows, repeated, stream, share)
 
-    with ThreadPoolExecutor(threads) as pool:
-        list((pool.map if threads > 1 else map)(task, range(len(starts))))
+    if threads == 1:
+        for number in range(len(starts)):
+            task(number)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            if len(starts) == 1:
+                task(0, pool.map)
+            else:
+                list(pool.map(task, range(len(starts))))
+    if not of_repeats:
+        return drawn.reshape(shape)[()]
     axes = of_batch + of_repeats
     return drawn.reshape([shape[i] for i in axes]).transpose(np.argsort(axes))
 
 
-def _by_inverse_cdf(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices:
+def _short(logits: Floats, size: Any, rng: Rng) -> Any:
+    """Draws from few logits in as few calls as there can be, or None where it does not apply.
+
+    NaN, +inf, a row of all -inf, and logits so large that the noise would lose digits fail the
+    comparisons. Whether a winner's key does says nothing of which class it is: the maximum of
+    Gumbels is independent of its place.
+    """
+    if not 0 < logits.size <= _SHORT or logits.dtype.char not in "df":
+        return None
+    if type(rng) is not np.random.Generator:
+        return None
+    if size is None:
+        keys = logits - np.log(rng.standard_exponential(logits.shape))
+        if logits.ndim == 1:
+            index = keys.argmax()
+            return index if abs(keys.item(index)) < _EXACT else None
+        top = keys.max(axis=-1).ravel()
+        return keys.argmax(axis=-1) if top.dot(top) < _EXACT**2 else None
+    if type(size) is int and logits.ndim == 1 and 1 < size <= _FEW:
+        row_max = float(logits.max())
+        if abs(row_max) < _EXACT:
+            cumulative = np.exp(np.subtract(logits, row_max, dtype=np.float64)).cumsum()
+            return cumulative.searchsorted(rng.random(size) * cumulative[-1], side="right")
+    return None
+
+
+def _plan(num_rows: int, num_classes: int, repeated: int) -> Method:
+    """The method that is predicted to take the least time."""
+    if repeated == 1 and num_rows * num_classes <= _SHORT:
+        return _by_noise
+    if num_rows == 1 and repeated <= _FEW and num_classes <= _SHORT:
+        return _by_search
+    times = _predicted(num_rows, num_classes, repeated)
+    return min(times, key=times.__getitem__)
+
+
+def _predicted(num_rows: int, num_classes: int, repeated: int) -> dict[Method, float]:
+    """Microseconds that each method takes: for the call, a row, a class and a draw.
+
+    Fitted to times of 260 shapes. Beyond 1e5 classes sums and tables leave the cache.
+    """
+    rows, classes, draws = float(num_rows), float(num_classes), float(repeated)
+    far = classes / 1e5
+    once = min(draws, classes / _STRETCH)  # stretches that hold a draw
+    times: dict[Method, float] = {}
+    times[_by_stretches] = rows * (30 + 0.005 * classes + 35 * once + 0.06 * draws)
+    if num_classes > _LINES:
+        a_try = 1 + 0.025 * math.sqrt(classes)
+        times[_by_blocks] = 80 + rows * (0.0003 * classes + a_try * draws)
+    else:
+        chunks = 1 + rows * classes / _TASK_SIZE
+        times[_by_lines] = 10 + classes * (2.2 * chunks + rows * (0.002 + 0.0003 * draws))
+    if num_classes <= _MOST_HELD:
+        step = 0.007 * (1 + 0.1 * far)
+        depth = 1 + math.log2(classes)
+        times[_by_search] = 10 + rows * (0.8 + 0.005 * classes + step * depth * draws)
+        look = 0.008 + 0.006 * min(far, 4)
+        times[_by_table] = 5 + rows * (16 + (0.0075 + 0.00075 * far) * classes + look * draws)
+        if repeated == 1:
+            times[_by_sums] = 20 + rows * (0.2 + 0.0028 * classes)
+    return times
+
+
+def _weights(rows: Floats) -> NDArray[np.float64]:
+    """The exponentials of the differences from the largest logit of each row."""
+    row_max = rows.max(axis=1).astype(np.float64)
+    check_row_max(row_max)
+    weights: NDArray[np.float64] = rows - row_max[:, None]
+    return np.exp(weights, out=weights)
+
+
+def _by_noise(rows: Floats, repeated: int, rng: np.random.Generator, share: Share) -> Indices:
+    """Gumbel noise for every class."""
+    row_max = rows.max(axis=1).astype(np.float64)
+    check_row_max(row_max)
+    arrivals = np.maximum(rng.standard_exponential(rows.shape), np.finfo(np.float64).tiny)
+    index: Indices = (rows - row_max[:, None] - np.log(arrivals)).argmax(axis=1)
+    return index[:, None]
+
+
+def _by_lines(rows: Floats, repeated: int, rng: np.random.Generator, share: Share) -> Indices:
     """The number of cumulative sums that a uniform reaches, with a contiguous line a class."""
     weights = np.array(rows.T, np.float64, order="C")
     row_max = weights.max(axis=0)
     check_row_max(row_max)
     weights -= row_max
     np.exp(weights, out=weights)
-    for k in range(1, len(weights)):
-        weights[k] += weights[k - 1]
-    reached = rng.random((repeated, len(rows))) * weights[-1]
-    index = np.zeros(reached.shape, np.int64)
-    for cumulative in weights[:-1]:
-        index += cumulative <= reached
-    return index.T
+    for below, line in pairwise(weights):
+        line += below
+    index = np.empty((len(rows), repeated), np.int64)
+    # The longer of the two axes lies last, where NumPy's loops are fast.
+    wide = repeated > len(rows)
+    lines = weights[:, :, None] if wide else weights[:, None]
+    step = max(1, _DRAWS_AT_ONCE // len(rows))
+    for start in range(0, repeated, step):
+        drawn = index[:, start : start + step] if wide else index[:, start : start + step].T
+        reached = rng.random(drawn.shape) * lines[-1]
+        count = np.zeros(drawn.shape, np.int8)
+        passed = np.empty(drawn.shape, np.bool_)
+        for line in lines[:-1]:
+            np.less_equal(line, reached, out=passed)
+            count += passed.view(np.int8)
+        drawn[:] = count
+    return index
+
+
+def _by_sums(rows: Floats, repeated: int, rng: np.random.Generator, share: Share) -> Indices:
+    """Two inverses of cumulative sums: over stretches of sqrt(K) neighbours, then inside one."""
+    num_rows, num_classes = rows.shape
+    length = 1 << round(math.log2(num_classes) / 2)
+    number = -(-num_classes // length)
+    weights = np.zeros((num_rows, number * length))
+    weights[:, :num_classes] = _weights(rows)
+    stretches = weights.reshape(num_rows, number, length)
+    sums = stretches.sum(axis=2).cumsum(axis=1)
+    levels = rng.random((2, num_rows, 1))
+    stretch = (sums > levels[0] * sums[:, -1:]).argmax(axis=1)
+    inside = stretches[np.arange(num_rows), stretch].cumsum(axis=1)
+    place = (inside > levels[1] * inside[:, -1:]).argmax(axis=1)
+    index: Indices = stretch * length + place
+    return index[:, None]
+
+
+def _by_search(rows: Floats, repeated: int, rng: np.random.Generator, share: Share) -> Indices:
+    """A binary search of the cumulative sums of each row."""
+    cumulative = _weights(rows)
+    np.cumsum(cumulative, axis=1, out=cumulative)
+    levels = rng.random((len(rows), repeated)) * cumulative[:, -1:]
+    index = np.empty(levels.shape, np.int64)
+    for i, sums in enumerate(cumulative):
+        index[i] = sums.searchsorted(levels[i], side="right")
+    return index
+
+
+def _by_table(rows: Floats, repeated: int, rng: np.random.Generator, share: Share) -> Indices:
+    """The indexed inverse CDF: a table of guides tells where each search begins."""
+    index = np.empty((len(rows), repeated), np.int64)
+    # Two guides a class: with one the searches take a third longer, four take more memory and gain
+    # a tenth.
+    num_guides = 2 * rows.shape[1]
+    for cumulative, drawn in zip(_weights(rows), index, strict=True):
+        np.cumsum(cumulative, out=cumulative)
+        cumulative *= num_guides / cumulative[-1]
+        # Guide g is the number of sums up to g: the first class that a level from g on can reach.
+        ends = np.ceil(cumulative[:-1]).astype(np.int64)
+        guides = np.bincount(ends, minlength=num_guides + 2)
+        np.cumsum(guides, out=guides)
+        for start in range(0, repeated, _DRAWS_AT_ONCE):
+            some = drawn[start : start + _DRAWS_AT_ONCE]
+            reached = rng.random(some.size) * cumulative[-1]
+            guides.take(reached.astype(np.int64), out=some)
+            pending = np.flatnonzero(cumulative.take(some) <= reached)
+            while pending.size:
+                some[pending] += 1
+                pending = pending[cumulative.take(some[pending]) <= reached[pending]]
+    return index
 
 
 def _num_blocks(num_classes: int) -> int:
@@ -226,12 +391,18 @@ def _num_blocks(num_classes: int) -> int:
     return 1 << math.ceil(math.log2(2 * num_classes) / 2)
 
 
-def _by_blocks(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices:
+def _by_blocks(rows: Floats, repeated: int, rng: np.random.Generator, share: Share) -> Indices:
     """The race of blocks; block b holds the classes b, b + num_blocks, b + 2 num_blocks, ..."""
     num_rows, num_classes = rows.shape
     num_blocks = _num_blocks(num_classes)
     whole, rest = divmod(num_classes, num_blocks)
-    bounds = rows[:, : whole * num_blocks].reshape(num_rows, whole, num_blocks).max(axis=1)
+    blocks = rows[:, : whole * num_blocks].reshape(num_rows, whole, num_blocks)
+    step = max(1, _SLICE // (num_rows * num_blocks))
+    bounds, *others = share(
+        lambda start: blocks[:, start : start + step].max(axis=1), range(0, whole, step)
+    )
+    for other in others:
+        np.maximum(bounds, other, out=bounds)
     if rest:
         np.maximum(bounds[:, :rest], rows[:, -rest:], out=bounds[:, :rest])
     row_max = bounds.max(axis=1).astype(np.float64)
@@ -245,20 +416,22 @@ def _by_blocks(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices
 
     index = np.empty(num_rows * repeated, np.int64)
     pending = np.arange(index.size)
-    budget = max(_TRIES, rows.size // _CLASSES_PER_TRY)
+    budget = max(_LEAST_TRIES, rows.size // _CLASSES_PER_TRY)
+    least = _TRIES
     while pending.size and budget > 0:
-        some, later = np.split(pending, [_DRAWS_AT_ONCE])
-        tries = max(1, _TRIES // some.size)
+        some, later = pending[:_DRAWS_AT_ONCE], pending[_DRAWS_AT_ONCE:]
+        tries = max(1, min(least, budget) // some.size)
         budget -= some.size * tries
+        least *= 2
         row = (some // repeated).repeat(tries)
         reached = rng.random(row.size) * total.take(row)
         # A search by halves, for all tries at once: a searchsorted a row would be a Python call a
         # row, and one over all rows, each set off from the last, would lose digits.
         first = row * num_blocks
         place = first.copy()
-        step = num_blocks
-        while step := step // 2:
-            place += step * (cumulative.take(place + (step - 1)) <= reached)
+        halves = num_blocks
+        while halves := halves // 2:
+            place += halves * (cumulative.take(place + (halves - 1)) <= reached)
         element = rng.integers(0, height, row.size) * num_blocks + (place - first)
         in_range = element < num_classes
         logit = rows[row, np.where(in_range, element, 0)].astype(np.float64)
@@ -270,54 +443,33 @@ def _by_blocks(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices
         index[some[done]] = element.reshape(-1, tries)[done, winner[done]]
         pending = np.append(some[~done], later)
     for i, count in zip(*np.unique(pending // repeated, return_counts=True), strict=True):
-        index[pending[:count]] = _by_stretches(rows[i : i + 1], int(count), rng)[0]
+        index[pending[:count]] = _by_stretches(rows[i : i + 1], int(count), rng, share)[0]
         pending = pending[count:]
     return index.reshape(num_rows, repeated)
 
 
-def _by_stretches(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices:
+def _by_stretches(rows: Floats, repeated: int, rng: np.random.Generator, share: Share) -> Indices:
     """The number of draws from each stretch of neighbours, then these draws, then their order."""
     index = np.empty((len(rows), repeated), np.int64)
     for row, drawn in zip(rows, index, strict=True):
         row_max = float(row.max())
         check_row_max(np.asarray(row_max))
+
+        def weights(start: int, row: Floats = row, row_max: float = row_max) -> Any:
+            return np.exp(np.subtract(row[start : start + _STRETCH], row_max, dtype=np.float64))
+
         starts = np.arange(0, row.size, _STRETCH)
-        sums = np.array([_cumulative(row, start, row_max)[-1] for start in starts])
+        sums = np.array([weights(start).sum() for start in starts])
         possible = np.flatnonzero(sums)
         counts = rng.multinomial(repeated, sums[possible] / sums.sum())
         place = 0
         for start, count in zip(starts[possible], counts, strict=True):
             if count:
-                cumulative = _cumulative(row, start, row_max)
-                reached = rng.random(count) * cumulative[-1]
+                cumulative = weights(start).cumsum()
+                # In order, since such a search jumps less; they are shuffled in the end.
+                reached = np.sort(rng.random(count)) * cumulative[-1]
                 picked = cumulative.searchsorted(reached, side="right")
                 drawn[place : place + count] = start + picked
                 place += count
         rng.shuffle(drawn)
-    return index
-
-
-def _cumulative(row: Floats, start: int, row_max: float) -> NDArray[np.float64]:
-    """Sums of the weights of one stretch, class by class."""
-    weights: NDArray[np.float64] = np.subtract(
-        row[start : start + _STRETCH], row_max, dtype=np.float64
-    )
-    return np.cumsum(np.exp(weights, out=weights), out=weights)
-
-
-def _by_guide_table(rows: Floats, repeated: int, rng: np.random.Generator) -> Indices:
-    """SciPy's indexed inverse CDF, row by row, over the classes that can be drawn."""
-    index = np.empty((len(rows), repeated), np.int64)
-    for row, drawn in zip(rows, index, strict=True):
-        row_max = float(row.max())
-        check_row_max(np.asarray(row_max))
-        weights = np.exp(np.subtract(row, row_max, dtype=np.float64))
-        possible = np.flatnonzero(weights)
-        # Two guides a class: one takes half as long again for draws of 1000 classes, and more than
-        # three SciPy advises against.
-        table = DiscreteGuideTable(weights[possible], guide_factor=2, random_state=rng)
-        for start in range(0, repeated, _DRAWS_AT_ONCE):
-            some = drawn[start : start + _DRAWS_AT_ONCE]
-            picked = table.rvs(some.size)
-            some[:] = picked if possible.size == weights.size else possible[picked]
     return index
