@@ -36,10 +36,10 @@ class GumbelReservoir:
 
     .. math:: \text{key} = l - \log\bigl(-\log(1 - u\,(1 - e^{-h}))\bigr) .
 
-    Classes that do not enter cost no variate: of n equal ones, about k (1 + log(n/k)) enter, and of
-    n in random order too, whatever their logits. Noise for each class of a block is drawn instead
-    where at least half of them are expected to enter, since that costs no more; and where entries
-    are dense in a stream from which many more than these have entered, since it costs less time.
+    Classes that do not enter cost no variate. From n equal logits, and from any n in random order,
+    about k (1 + log(n/k)) enter. Noise is drawn instead for each class of a block of which half
+    are expected to enter, since that takes no more variates; and, once a stream has taken more of
+    them than one in random order would have, where entries are dense, since that takes less time.
     So logits that rise cost at most about three times as much as in random order. Keys are
     float64, so noise is lost where logits exceed 1e12 or so; subtract a constant first.
 
@@ -303,7 +303,7 @@ class GumbelReservoir:
     def _drop(self) -> None:
         """Hold the k largest only; of equal keys, the earlier ones."""
         keys, indices = self._keys[: self._held], self._indices[: self._held]
-        if keys.size == self.k + 1:  # always so for k < 16 with one entry, at a third of the time
+        if keys.size == self.k + 1:  # as after each entry for k < 16; in half the time
             out = self.k - int(keys[::-1].argmin())
             keys[out:-1], indices[out:-1] = keys[out + 1 :], indices[out + 1 :]
             self._threshold = float(keys[keys[:-1].argmin()])
@@ -372,7 +372,7 @@ class GumbelReservoir:
             return block.size
         likely = np.empty(0, np.int64)
         batch = self._most + 1 - self._held  # entries against one threshold
-        if self.k >= _SLACK and float(rates.max()) > _LIKELY:
+        if self._most > self.k and float(rates.max()) > _LIKELY:
             # Many arrivals of a batch would be those of one class that enters by the first.
             rates = rates[: int(np.minimum(rates, 1.0).cumsum().searchsorted(batch)) + 1]
             likely = np.flatnonzero(rates > _LIKELY)
