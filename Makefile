@@ -59,6 +59,7 @@ lint: .venv/ready ## style and types
 
 bench: .venv/ready ## time the samplers beside those of other libraries
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/reservoir.py
 	$(BIN)/python benchmarks/sampling.py
 
 lock: .venv/ready ## compile requirements.txt from pyproject.toml
