@@ -171,9 +171,9 @@ def sample_categorical(
     ):
         if size is None and logits.ndim == 1 and logits.dtype is _FLOAT:
             keys = logits - np.log(rng.standard_exponential(count))
-            index: Any = keys.argmax()
+            index = keys.argmax()
             if _LOW < keys.item(index) < _HIGH:
-                return index
+                return index  # type: ignore[return-value]
         else:
             picked: Indices | None = _short(logits, size, rng)
             if picked is not None:
