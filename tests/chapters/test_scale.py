@@ -10,6 +10,7 @@ from gumbel_lib.chapters.scale import claims
 from gumbel_lib.noise import keyed_gumbel
 from gumbel_lib.sampling import (
     GumbelReservoir,
+    categorical,
     gumbel_top_k,
     order_probabilities,
     sample_categorical,
@@ -19,7 +20,7 @@ CLAIMS = claims_of("scale")
 
 
 def uniform_inside_groups(logits, *, size, rng):
-    groups = special.logsumexp(logits.reshape(-1, 10), axis=1)
+    groups = special.logsumexp(np.atleast_2d(logits)[0].reshape(-1, 10), axis=1)
     group = sample_categorical(groups, size=size, rng=rng)
     return 10 * group + rng.integers(0, 10, size)
 
@@ -121,7 +122,8 @@ def largest_logits(logits, k, *, seed, keyed):
         ("block-tries", {"bounds": lambda w: w.sum(axis=1)}),
         ("block-tries", {"length": 4}),
         ("sample-categorical", {"sampler": uniform_inside_groups}),
-        ("sample-categorical", {"sampler": lambda row, size, rng: rng.integers(0, row.size, size)}),
+        ("sample-categorical", {"sampler": lambda logits, size, rng: rng.integers(
+            0, logits.shape[-1], size)}),
         ("ordered-log-probabilities", {"brute_force": lambda logits, k: {
             order: p / 2 for order, p in order_probabilities(logits, k).items()}}),
         ("top-k-orders", {"noise": lambda size, rng: np.zeros(size)}),
@@ -157,6 +159,11 @@ def test_a_plausible_mistake_is_caught(label, wrong):
     claim = CLAIMS[label]
     with np.errstate(all="ignore"):
         assert not claim.discrepancy(**wrong) < claim.bound
+
+
+def test_the_counted_calls_take_the_methods_they_are_named_after():
+    for name, (num_classes, rows, repeated) in claims.CALLS.items():
+        assert categorical._plan(rows, num_classes, repeated).__name__ == f"_by_{name}"
 
 
 def test_the_jumps_by_hand_are_right_without_their_mistakes():

@@ -115,7 +115,7 @@ def block_tries(bounds: Any = largest, length: int = WEIGHTS.shape[1]) -> float:
 
 def kept_unseen(logits: Floats, *, size: int, rng: np.random.Generator) -> Indices:
     """Blocks by their bounds, and whatever class comes first inside."""
-    blocks = logits.reshape(-1, 20)
+    blocks = np.atleast_2d(logits)[0].reshape(-1, 20)
     block = sample_categorical(blocks.max(axis=1), size=size, rng=rng)
     return 20 * block + rng.integers(0, 20, size)
 
@@ -130,23 +130,36 @@ def ranked(logits: Floats) -> tuple[Indices, Floats]:
     return cell, np.bincount(cell, probs).astype(np.float64)
 
 
+# Classes, rows and draws a row of calls that take each method but the one for still longer rows.
+CALLS = {
+    "noise": (100, 40, 1),
+    "lines": (50, 1000, 1),
+    "sums": (200, 100, 1),
+    "search": (1000, 1, 200),
+    "table": (1000, 1, DRAWS),
+    "blocks": (1000, 500, 1),
+}
+
+
 @claim(
     "sample-categorical",
-    "The counts of sample_categorical, class by class, agree with softmax(logits): by sums for 100 "
-    "classes, by blocks and by table for 1000.",
+    "The counts of sample_categorical, class by class, agree with softmax(logits), by noise, lines "
+    "and sums for 50 to 200 classes, by search, table and blocks for 1000.",
     method="Monte Carlo",
-    bound=math.log(3e4),
+    bound=math.log(6e4),
     control="candidates of the blocks kept without a test",
     wrong={"sampler": kept_unseen},
-    power="minus the logarithm of the least p-value of three, false alarm 1e-4 together; each a "
+    power="minus the logarithm of the least p-value of six, false alarm 1e-4 together; each a "
     + chi_square_power(ranked(ROW)[1], DRAWS, 0.01),
 )
 def sample_categorical_counts(sampler: Any = sample_categorical) -> float:
     worst = 0.0
-    for logits, at_once in ((ROW[:100], 500), (ROW, 500), (ROW, DRAWS)):
-        rng = np.random.default_rng(9)
+    for num_classes, rows, repeated in CALLS.values():
+        row = ROW[:num_classes]
+        logits = row if rows == 1 else np.tile(row, (rows, 1))
+        rng, at_once = np.random.default_rng(9), rows * repeated
         drawn = [sampler(logits, size=at_once, rng=rng) for _ in range(DRAWS // at_once)]
-        cell, probs = ranked(logits)
+        cell, probs = ranked(row)
         statistic = chi_square(cell[np.concatenate(drawn)], probs)
         worst = max(worst, -float(stats.chi2.logsf(statistic, probs.size - 1)))
     return worst
