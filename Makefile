@@ -70,4 +70,4 @@ clean: ## remove what tools left behind
 	rm -rf _build .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 help: ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z]*:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
