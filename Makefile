@@ -7,8 +7,8 @@ PYTEST := $(BIN)/pytest -n 2 --durations 10
 
 # pip brings uv, by the hash in the lock, and uv brings the rest in a quarter of pip's time.
 .venv/ready: requirements.txt pyproject.toml
-	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
-	  { echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))" || \
+	  { echo "Python 3.11 to 3.14 is needed: make $(MAKECMDGOALS) PYTHON=python3.14"; exit 1; }
 	@echo "Making the environment in .venv, about half a minute ..."
 	@$(PYTHON) -m venv --clear .venv
 	@sed -n '/^uv==/,/[^\\]$$/p' requirements.txt > .venv/uv.txt
@@ -71,4 +71,4 @@ clean: ## remove what tools left behind
 	rm -rf _build .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 help: ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## /make \1|/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z]*:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

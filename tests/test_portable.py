@@ -1,8 +1,14 @@
-"""`make portable` can fail: a cell that prints a last bit is reported on a lowered processor."""
+"""`make portable` can fail: a cell that prints a last bit is reported on a lowered processor.
+
+And the Pythons that the book is promised for are those it is tried on.
+"""
+
+import re
 
 import nbformat
 import portable
 import pytest
+import yaml
 from nbclient import NotebookClient
 
 CELLS = {
@@ -46,3 +52,14 @@ def test_other_processors_keep_their_blas(monkeypatch):
     found = {"SIMD Extensions": {"found": ["ASIMDHP"]}}
     monkeypatch.setattr(portable.np, "show_config", lambda mode: found)
     assert portable.environments() == [{"NPY_DISABLE_CPU_FEATURES": "ASIMDHP"}]
+
+
+def test_make_and_the_pages_promise_the_pythons_that_ci_tries():
+    workflow = yaml.safe_load((portable.ROOT / ".github/workflows/book.yml").read_text("utf-8"))
+    tried = workflow["jobs"]["test"]["strategy"]["matrix"]["python"]
+    promise = f"Python {tried[0]} to {tried[-1]}"
+    for name in ("README.md", "chapters/index.md", "Makefile"):
+        assert promise in (portable.ROOT / name).read_text("utf-8"), f"{name}: say {promise}"
+    makefile = (portable.ROOT / "Makefile").read_text("utf-8")
+    bounds = re.findall(r"(?<=\()3, \d+(?=\))", makefile.split("@echo")[0])
+    assert [bound.replace(", ", ".") for bound in bounds] == [tried[0], tried[-1]]

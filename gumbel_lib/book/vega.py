@@ -7,6 +7,7 @@ chart's first state where JavaScript is off.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import altair as alt
@@ -16,8 +17,8 @@ from numpy.typing import ArrayLike
 
 from .style import GRID, INK, MUTED, PAPER
 
-MIME = "application/vnd.vegalite.v5+json"  # as JupyterLab knows it
-VEGA_LITE = "5.20"
+MIME = "application/vnd.vegalite.v5+json"  # as JupyterLab knows it, for version 6 too
+VEGA_LITE = re.match(r"v(\d+\.\d+)", alt.SCHEMA_VERSION)[1]  # type: ignore[index]
 WIDTH, HEIGHT = 620, 260  # the site lets the width follow the page
 _AXIS = {"domainColor": MUTED, "gridColor": GRID, "labelColor": INK, "tickColor": MUTED}
 _TEXT = {"labelFontSize": 12, "titleColor": INK, "titleFontSize": 12, "titleFontWeight": "normal"}
