@@ -63,6 +63,24 @@ class InteractiveDirective(SphinxDirective):
         return [nodes.raw(text=interactive_html(spec, function), format="html")]
 
 
+class ChapterTable(SphinxDirective):
+    """``{chapters} N``: the chapters of the N-th part of ``_toc.yml``, each with its question."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Read the list of chapters."""
+        from .. import chapters
+
+        self.env.note_dependency(chapters.__file__)
+        part = self.env.external_site_map.root.subtrees[int(self.arguments[0]) - 1]  # type: ignore[attr-defined]
+        rows = ["| chapter | question |", "|---|---|"]
+        for page in part.files():
+            question = chapters.CHAPTERS[Path(page).name].question
+            rows.append(f"| {{doc}}`/{page}` | {question} |")
+        return self.parse_text_to_nodes("\n".join(rows))
+
+
 class FigureRenderer(MimeRenderPlugin):  # type: ignore[misc]
     """Puts figures and interactives into the page itself, their colours as CSS variables."""
 
@@ -211,6 +229,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", _address)
     if os.environ.get("BOOK_URL"):
         app.setup_extension("sphinx_sitemap")
+    app.add_directive("chapters", ChapterTable)
     app.add_directive("inline-svg", InlineSvg)
     app.add_directive("interactive", InteractiveDirective)
     app.connect("builder-inited", _write_static)
