@@ -29,6 +29,8 @@ METHODS = (
     "autodiff",
     "50 digits",
 )
+# Noise of the standard Gumbel's variance, so that a control with it differs in shape alone.
+NORMAL = stats.norm(scale=np.pi / np.sqrt(6))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from scipy import integrate, special, stats
 
 from ... import concrete, relaxation, trick
 from ..._checks import Floats
-from ...claims import claim, cpu_jax
+from ...claims import NORMAL, claim, cpu_jax
 from ...concrete import simplex_masses
 from ...noise import standard_gumbel
 
@@ -106,7 +106,7 @@ def gap_bounds(rival: int = -2, others: Callable[[int], int] = lambda K: K - 1) 
     method="quadrature",
     bound=1e-9,
     control="Normal noise of the same variance",
-    wrong={"noise": stats.norm(scale=np.pi / np.sqrt(6))},
+    wrong={"noise": NORMAL},
 )
 def gap_law(
     noise: Any = stats.gumbel_r,
