@@ -59,6 +59,7 @@ class InteractiveDirective(SphinxDirective):
         """Call the function, which returns an interactive."""
         chapter, function = self.arguments[0].split(".")
         interactive = importlib.import_module(f"gumbel_lib.chapters.{chapter}.interactive")
+        self.env.note_dependency(str(interactive.__file__))
         spec = getattr(interactive, function)().specification
         return [nodes.raw(text=interactive_html(spec, function), format="html")]
 
@@ -188,7 +189,7 @@ def _write_static(app: Sphinx) -> None:
 
 
 def _write_formulas(app: Sphinx, env: Any) -> None:
-    for page in env.found_docs:
+    for page in sorted(env.found_docs):  # or the style sheet would differ between builds
         typesetting.read(env.get_doctree(page))
     typesetting.write_static(Path(app.doctreedir) / "static")
 
