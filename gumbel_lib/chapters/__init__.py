@@ -20,7 +20,13 @@ from ..claims import Claim, Verdicts, check, registered
 
 
 class Chapter(NamedTuple):
-    """What the list of chapters says of one."""
+    """What the list of chapters says of one.
+
+    Attributes
+    ----------
+    title, question : str
+        The title of its page, and what the first page asks of it; a reference page has no question.
+    """
 
     title: str
     question: str = ""
