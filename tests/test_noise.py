@@ -215,14 +215,13 @@ def test_a_generator_gives_the_words_it_is_fed():
 
 
 @pytest.mark.parametrize(("dtype", "last"), [(np.float64, 2**52), (np.float32, 2**22)])
-@given(data=st.data())
-def test_exponentials_are_places_times_steps(dtype, last, data):
-    one = st.integers(0, last)
-    places = data.draw(st.just(last) | one | st.lists(one, min_size=256, max_size=256))
-    drawn, steps = (
-        generator_at(place, dtype).standard_exponential(256, dtype) for place in (places, 1)
-    )
-    assert np.array_equal(drawn, np.asarray(places).astype(dtype) * steps)
+@given(share=st.floats(0, 1), seed=st.integers(0, 2**32 - 1))
+def test_exponentials_are_places_times_steps(dtype, last, share, seed):
+    steps = generator_at(1, dtype).standard_exponential(256, dtype)
+    scattered = np.random.default_rng(seed).integers(0, last, 256, endpoint=True)
+    for places in (int(share * last), scattered):
+        drawn = generator_at(places, dtype).standard_exponential(256, dtype)
+        assert np.array_equal(drawn, np.asarray(places).astype(dtype) * steps)
 
 
 def test_steps_are_the_exponentials_at_the_first_place():

@@ -45,7 +45,7 @@ def lists(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["x", "n" * scaffold.LONGEST_NAME])
 def test_style_holds_for_the_shortest_and_the_longest_names(name, lists):
-    scaffold.lay_down(lists, name, "T" * len(name) * 2)
+    scaffold.lay_down(lists, name, f" {'T' * len(name) * 2} ")
     for check in CHECKS[:2]:
         done = subprocess.run(
             [sys.executable, "-m", *check], cwd=lists, capture_output=True, text=True
@@ -65,6 +65,8 @@ def test_style_holds_for_the_shortest_and_the_longest_names(name, lists):
         ("lambda", "A title", "NAME: expected an identifier"),
         ("n" * (scaffold.LONGEST_NAME + 1), "A title", "NAME: expected an identifier"),
         ("ledger", "A title", "NAME: expected a new one, got 'ledger', .* chapters/ledger.ipynb"),
+        ("verify", "A title", "NAME: expected a new one, got 'verify', which .* has"),
+        ("resources", "A title", "NAME: expected a new one"),
         ("newcomer", "", "TITLE: expected a line .* got ''"),
         ("newcomer", "  ", "TITLE: expected a line"),
         ("newcomer", "Two\nlines", "TITLE: expected a line"),

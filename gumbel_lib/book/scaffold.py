@@ -246,13 +246,17 @@ def _check(root: Path, name: str, title: str) -> None:
     for taken in (f"chapters/{name}.ipynb", f"chapters/{name}.md", f"gumbel_lib/chapters/{name}"):
         if (root / taken).exists():
             raise ValueError(f"NAME: expected a new one, got {name!r}, and there is {taken}")
+    source = (root / LIST).read_text(encoding="utf-8")
+    nodes = ast.walk(ast.parse(source))
+    if name in {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.alias)}:
+        raise ValueError(f"NAME: expected a new one, got {name!r}, which {LIST} has")
     short = title.isprintable() and len(title) <= LONGEST_TITLE
-    if not title.strip() or not short or set(title) & set('"\\'):
+    if not title or not short or set(title) & set('"\\'):
         raise ValueError(
             f"TITLE: expected a line of at most {LONGEST_TITLE} characters, without quotation "
             f"marks and backslashes, got {title!r}"
         )
-    if f'"{title}"' in (root / LIST).read_text(encoding="utf-8"):
+    if f'"{title}"' in source:
         raise ValueError(f"TITLE: expected a new one, got {title!r}, which CHAPTERS has")
 
 
@@ -324,6 +328,7 @@ def lay_down(root: Path, name: str, title: str) -> list[Path]:
         If the name is no identifier or is taken, or the title is not one short line that is new.
         Nothing is written then.
     """
+    title = title.strip()
     _check(root, name, title)
     made = []
     for place, text in FILES.items():
