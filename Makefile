@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n 2 --durations 10
 .DEFAULT_GOAL := help
-.PHONY: book test portable chapter notebooks claims mutants lab serve lint bench lock clean help
+.PHONY: book test portable chapter new-chapter notebooks claims mutants lab serve lint bench lock clean help
 
 # pip brings uv, by the hash in the lock, and uv brings the rest in a quarter of pip's time.
 .venv/ready: requirements.txt pyproject.toml
@@ -35,6 +35,10 @@ chapter: .venv/ready ## execute, check and build one chapter: make chapter NAME=
 	$(BIN)/jupyter-book build --quiet -W -n --keep-going .
 	@echo "Its interactive was not tried: $(BIN)/pytest tests/chapters/test_$(NAME).py does it."
 	@echo "The chapter: file://$(CURDIR)/_build/html/chapters/$(NAME).html"
+
+# NAME and TITLE as the shell has them, so that a title may hold what make or the shell reads.
+new-chapter: .venv/ready ## lay down a new chapter: make new-chapter NAME=x TITLE="Its title"
+	@$(BIN)/python -m gumbel_lib.book.scaffold "$$NAME" "$$TITLE"
 
 notebooks: .venv/ready ## execute all notebooks and store their outputs
 	$(BIN)/python -m gumbel_lib.book.cover
@@ -71,4 +75,4 @@ clean: ## remove what tools left behind
 	rm -rf _build .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]*:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]*:.*## / {printf "make %-13s%s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -73,12 +73,7 @@ def standard_gumbel(
     >>> bool(abs(standard_gumbel(100_000, rng=0).mean() - np.euler_gamma) < 0.02)
     True
     """
-    try:
-        kind = np.dtype(dtype)
-    except TypeError as error:
-        raise TypeError(f"dtype: expected float64 or float32, got {dtype!r}") from error
-    if kind not in (np.float64, np.float32):
-        raise TypeError(f"dtype: expected float64 or float32, got {kind}")
+    kind = _float_type(dtype)
     shape: int | tuple[int, ...] = () if size is None else size
     generator = as_generator(rng)
     try:
@@ -90,6 +85,16 @@ def standard_gumbel(
     np.maximum(exponential, np.finfo(np.float64).tiny, out=exponential)
     noise = np.log(exponential, out=exponential)
     return np.negative(noise, out=noise).astype(kind, copy=False)
+
+
+def _float_type(dtype: DTypeLike) -> np.dtype[Any]:
+    try:
+        kind = np.dtype(dtype)
+    except TypeError as error:
+        raise TypeError(f"dtype: expected float64 or float32, got {dtype!r}") from error
+    if kind not in (np.float64, np.float32):
+        raise TypeError(f"dtype: expected float64 or float32, got {kind}")
+    return kind
 
 
 def keyed_gumbel(seed: int, row: int, start: int, size: int) -> NDArray[np.float64]:
@@ -262,12 +267,56 @@ def _generator_of(words: NDArray[np.unsignedinteger[Any]]) -> np.random.Generato
 _STRIPS = np.roll(np.arange(256, dtype=np.uint64), -2)
 
 
-def _generator_at(place: Any, dtype: str = "float64") -> np.random.Generator:
-    """A generator whose next 256 exponentials of this type are at this place of each strip."""
-    place = np.asarray(place, np.uint64)
-    if dtype == "float32":
-        return _generator_of(place << np.uint64(9) | _STRIPS << np.uint64(1))
-    words = place << np.uint64(11) | _STRIPS << np.uint64(3)
+def generator_at(place: ArrayLike, dtype: DTypeLike = np.float64) -> np.random.Generator:
+    r"""A generator whose next 256 exponentials are at a place of our choice in each strip.
+
+    NumPy covers the area under the density with 256 strips. An exponential is a place, a whole
+    number, times the step of a strip. So the small exponentials, which make the large Gumbels, can
+    be looked at one by one.
+
+    Parameters
+    ----------
+    place : array_like of int, shape () or (256,)
+        One for all strips, or one for each, from 0 and below 2**53, or below 2**23 for float32.
+        In the second half of this range NumPy refuses some exponentials and draws others, so there
+        the places are not kept.
+    dtype : float64 or float32
+        Type of the exponentials to be drawn.
+
+    Returns
+    -------
+    numpy.random.Generator
+        For one call, ``standard_exponential(256, dtype)``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the places are no integers in their range, or not one or 256, or `dtype` neither float.
+
+    References
+    ----------
+    Marsaglia, G. and Tsang, W. W., *The ziggurat method for generating random variables*, Journal
+    of Statistical Software 5, 2000.
+
+    Examples
+    --------
+    >>> first, second = (generator_at(place).standard_exponential(256) for place in (1, 2))
+    >>> bool(np.all(second == 2 * first))
+    True
+    """
+    single = _float_type(dtype) == np.float32
+    places, end = np.asarray(place), 2**23 if single else 2**53
+    if places.dtype.kind not in "iu":
+        raise TypeError(f"place: expected integers, got {places.dtype}")
+    if places.shape not in ((), (256,)):
+        raise ValueError(f"place: expected shape () or (256,), got {places.shape}")
+    outside = places[(places < 0) | (places >= end)]
+    if outside.size:
+        raise ValueError(f"place: expected integers from 0 to {end - 1}, got {outside[0]}")
+    places = places.astype(np.uint64)
+    if single:
+        return _generator_of(places << np.uint64(9) | _STRIPS << np.uint64(1))
+    words = places << np.uint64(11) | _STRIPS << np.uint64(3)
     return _generator_of(
         np.stack([words >> np.uint64(32), words & np.uint64(2**32 - 1)], 1).ravel()
     )
@@ -276,8 +325,7 @@ def _generator_at(place: Any, dtype: str = "float64") -> np.random.Generator:
 def strip_steps() -> Floats:
     """Distance between neighbouring float64 exponentials of NumPy, in each of its strips.
 
-    NumPy covers the area under the density with 256 strips; an exponential is a whole number below
-    2**53 times the step of a strip.
+    See `generator_at`: an exponential is a whole number below 2**53 times the step of a strip.
 
     Returns
     -------
@@ -290,7 +338,7 @@ def strip_steps() -> Floats:
     >>> steps.size, round(float(steps.max() * 2**53), 1)
     (256, 8.7)
     """
-    return _generator_at(1).standard_exponential(256)
+    return generator_at(1).standard_exponential(256)
 
 
 def strips_probability(odds: float, steps: ArrayLike) -> float:

@@ -7,7 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from gumbel_lib.book import site, style
+from gumbel_lib.book import site, style, typesetting
 from gumbel_lib.book.show import DescribedFigure
 
 
@@ -106,3 +106,16 @@ def test_the_picture_of_the_first_page_is_the_one_the_code_draws():
 
     stored = (Path(__file__).parents[1] / PATH).read_text(encoding="utf-8")
     assert stored == picture(), "run `make notebooks` and commit the result"
+
+
+def test_fonts_are_cut_again_for_a_new_character_and_not_for_known_ones(tmp_path, monkeypatch):
+    cut = []
+    monkeypatch.setattr(typesetting, "_cut", lambda name, text, path: cut.append(text))
+    for formula, new in (("x", True), ("xx", False), (r"\aleph", True), ("x", False)):
+        cut.clear()
+        typesetting.typeset(formula)
+        typesetting.write_static(tmp_path)
+        assert bool(cut) == new, formula
+    typesetting.typeset(r"\beth")
+    typesetting.write_static(tmp_path)
+    assert all("\u2136" in text for text in cut)

@@ -8,10 +8,13 @@ import jax.numpy as jnp
 import mpmath
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from gumbel_lib import noise, standard_gumbel
 from gumbel_lib.noise import (
+    generator_at,
     keyed_gumbel,
     levels_probability,
     strip_steps,
@@ -211,11 +214,35 @@ def test_a_generator_gives_the_words_it_is_fed():
     assert np.array_equal(noise._generator_of(words).bit_generator.random_raw(624), words)
 
 
-def test_exponentials_are_places_times_steps():
-    steps = strip_steps()
-    for place in (2, 3, 12_345, 2**40):
-        drawn = noise._generator_at(place).standard_exponential(256)
-        assert np.array_equal(drawn, place * steps)
+@pytest.mark.parametrize(("dtype", "last"), [(np.float64, 2**52), (np.float32, 2**22)])
+@given(share=st.floats(0, 1), seed=st.integers(0, 2**32 - 1))
+def test_exponentials_are_places_times_steps(dtype, last, share, seed):
+    steps = generator_at(1, dtype).standard_exponential(256, dtype)
+    scattered = np.random.default_rng(seed).integers(0, last, 256, endpoint=True)
+    for places in (int(share * last), scattered):
+        drawn = generator_at(places, dtype).standard_exponential(256, dtype)
+        assert np.array_equal(drawn, np.asarray(places).astype(dtype) * steps)
+
+
+def test_steps_are_the_exponentials_at_the_first_place():
+    assert np.array_equal(strip_steps(), generator_at(1).standard_exponential(256))
+
+
+@pytest.mark.parametrize(
+    ("place", "dtype", "error", "said"),
+    [
+        (-1, np.float64, ValueError, "place: expected integers from 0 to 9007199254740991, got -1"),
+        ([1] * 255 + [2**53], np.float64, ValueError, "place: expected integers .* got 90"),
+        (2**23, np.float32, ValueError, "place: expected integers from 0 to 8388607, got 8388608"),
+        (1.0, np.float64, TypeError, "place: expected integers, got float64"),
+        ([1, 2], np.float64, ValueError, r"place: expected shape \(\) or \(256,\), got \(2,\)"),
+        (1, np.float16, TypeError, "dtype: expected float64 or float32, got float16"),
+        (1, "single float", TypeError, "dtype: expected float64 or float32, got 'single float'"),
+    ],
+)
+def test_a_place_that_no_generator_has_is_refused(place, dtype, error, said):
+    with pytest.raises(error, match=f"^{said}"):
+        generator_at(place, dtype)
 
 
 @pytest.mark.parametrize("odds", [3e3, 1e6, 1e9])

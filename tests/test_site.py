@@ -1,10 +1,12 @@
 """The site builds with warnings as errors and asks no other host for anything."""
 
+import html
 import re
 from pathlib import Path
 
 from gumbel_lib.book.site import PLAIN_CODE
 from gumbel_lib.book.style import PALETTE
+from gumbel_lib.chapters import CHAPTERS
 
 ROOT = Path(__file__).parents[1]
 
@@ -17,6 +19,14 @@ def test_every_page_of_the_table_of_contents_is_there(site):
     sources = [*(ROOT / "chapters").glob("*.ipynb"), *(ROOT / "chapters").glob("*.md")]
     assert {page.stem for page in pages(site)} == {source.stem for source in sources}
     assert (site / "index.html").exists()
+
+
+def test_the_first_page_asks_the_question_of_each_chapter(site):
+    page = (site / "chapters" / "index.html").read_text(encoding="utf-8")
+    row = r'<td><p><a [^>]*href="(\w+)\.html"><span class="doc">(.*?)</span></a></p></td>'
+    rows = re.findall(row + r"\s*<td><p>(.*?)</p></td>", page)
+    asked = [(name, html.unescape(title), html.unescape(text)) for name, title, text in rows]
+    assert asked == [(name, *said) for name, said in CHAPTERS.items() if said.question]
 
 
 def test_no_page_loads_anything_from_another_host(site):

@@ -59,8 +59,27 @@ class InteractiveDirective(SphinxDirective):
         """Call the function, which returns an interactive."""
         chapter, function = self.arguments[0].split(".")
         interactive = importlib.import_module(f"gumbel_lib.chapters.{chapter}.interactive")
+        self.env.note_dependency(str(interactive.__file__))
         spec = getattr(interactive, function)().specification
         return [nodes.raw(text=interactive_html(spec, function), format="html")]
+
+
+class ChapterTable(SphinxDirective):
+    """``{chapters} N``: the chapters of the N-th part of ``_toc.yml``, each with its question."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Read the list of chapters."""
+        from .. import chapters
+
+        self.env.note_dependency(chapters.__file__)
+        part = self.env.external_site_map.root.subtrees[int(self.arguments[0]) - 1]  # type: ignore[attr-defined]
+        rows = ["| chapter | question |", "|---|---|"]
+        for page in part.files():
+            question = chapters.CHAPTERS[Path(page).name].question
+            rows.append(f"| {{doc}}`/{page}` | {question} |")
+        return self.parse_text_to_nodes("\n".join(rows))
 
 
 class FigureRenderer(MimeRenderPlugin):  # type: ignore[misc]
@@ -170,7 +189,7 @@ def _write_static(app: Sphinx) -> None:
 
 
 def _write_formulas(app: Sphinx, env: Any) -> None:
-    for page in env.found_docs:
+    for page in sorted(env.found_docs):  # or the style sheet would differ between builds
         typesetting.read(env.get_doctree(page))
     typesetting.write_static(Path(app.doctreedir) / "static")
 
@@ -227,6 +246,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", _address)
     if os.environ.get("BOOK_URL"):
         app.setup_extension("sphinx_sitemap")
+    app.add_directive("chapters", ChapterTable)
     app.add_directive("inline-svg", InlineSvg)
     app.add_directive("interactive", InteractiveDirective)
     app.connect("builder-inited", _write_static)

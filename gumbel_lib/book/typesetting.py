@@ -88,21 +88,34 @@ def read(document: nodes.document) -> None:
 
 
 def write_static(folder: Path) -> None:
-    """Write the style sheet of all formulas typeset so far, and fonts cut to its characters."""
-    sheet = str(_mathjax().eval("style()"))
-    (folder / "math.css").write_text(sheet, encoding="utf-8")
+    """Write the style sheet of all formulas typeset so far, and fonts cut to its characters.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Left as it is if it has this style sheet.
+    """
+    # MathJax adds an empty line each time it is asked.
+    path, sheet = folder / "math.css", re.sub(r"\n+", "\n", str(_mathjax().eval("style()"))).strip()
+    if path.exists() and path.read_text(encoding="utf-8") == sheet:
+        return  # cutting fonts is a fifth of the time of a build in which one page has changed
     text = " ".join(re.findall(r'content: "(.*?)"', sheet))
     text = re.sub(r"\\([0-9A-F]+)", lambda code: chr(int(code[1], 16)), text)
     text += "\ueffc"  # the only character of the font without height that starts each formula
     (folder / "math").mkdir(exist_ok=True)
     for name in re.findall(r"math/(\w+-?\w+\.woff)", sheet):
-        with as_file(FONTS / name) as path:
-            font = subset.load_font(path, subset.Options())
-        cutter = subset.Subsetter(subset.Options(drop_tables=["FFTM"], notdef_outline=True))
-        cutter.populate(text=text)
-        cutter.subset(font)
-        font.flavor = "woff"
-        font.save(folder / "math" / name)
+        _cut(name, text, folder / "math" / name)
+    path.write_text(sheet, encoding="utf-8")
+
+
+def _cut(name: str, text: str, path: Path) -> None:
+    with as_file(FONTS / name) as whole:
+        font = subset.load_font(whole, subset.Options())
+    cutter = subset.Subsetter(subset.Options(drop_tables=["FFTM"], notdef_outline=True))
+    cutter.populate(text=text)
+    cutter.subset(font)
+    font.flavor = "woff"
+    font.save(path)
 
 
 def _formula(node: Any) -> tuple[str, bool]:

@@ -14,22 +14,60 @@ import difflib
 import importlib
 import re
 from importlib import resources
+from typing import NamedTuple
 
 from ..claims import Claim, Verdicts, check, registered
 
-# The pages that state claims, in the order of the book: a folder here and a title each.
-# The tests hold notebooks, table of contents, index and ledger to this list.
+
+class Chapter(NamedTuple):
+    """What the list of chapters says of one.
+
+    Attributes
+    ----------
+    title, question : str
+        The title of its page, and what the first page asks of it; a reference page has no question.
+    """
+
+    title: str
+    question: str = ""
+
+
+# The pages that state claims, in the order of the book: a folder here, with the title and the
+# question that the first page asks; `questions`, a reference page, comes last and has none.
+# The first page's tables read it; the tests hold notebooks, table of contents and ledger to it.
 CHAPTERS = {
-    "why_differentiability": "Why differentiability",
-    "max_distributions": "Distributions of the maximum",
-    "gumbel_max": "The Gumbel-max trick",
-    "reparameterization": "Reparameterization: parameters apart from noise",
-    "relaxation": "Relaxation: a softmax for the argmax",
-    "die_training": "Training a biased die",
-    "die_revisited": "The die revisited: why it works, and when it stops working",
-    "numerics": "Where floating point bites",
-    "scale": "From one row to a billion classes",
-    "questions": "Questions readers ask",
+    "why_differentiability": Chapter(
+        "Why differentiability", "What is a slope worth, and where does sampling lose it?"
+    ),
+    "max_distributions": Chapter(
+        "Distributions of the maximum", "Where does the Gumbel distribution come from?"
+    ),
+    "gumbel_max": Chapter("The Gumbel-max trick", "Why is the argmax an exact draw?"),
+    "reparameterization": Chapter(
+        "Reparameterization: parameters apart from noise",
+        "What is gained by keeping the noise apart from the parameters, and why is that not "
+        "enough?",
+    ),
+    "relaxation": Chapter(
+        "Relaxation: a softmax for the argmax",
+        "What does a softmax at a temperature give, and what does it cost?",
+    ),
+    "die_training": Chapter(
+        "Training a biased die", "How is a biased die learned through relaxed draws?"
+    ),
+    "die_revisited": Chapter(
+        "The die revisited: why it works, and when it stops working",
+        "Why did that work, and when does it stop working?",
+    ),
+    "numerics": Chapter(
+        "Where floating point bites",
+        "Where does floating point break the trick, and what holds instead?",
+    ),
+    "scale": Chapter(
+        "From one row to a billion classes",
+        "How are draws made from long rows, streams and shards without noise for every class?",
+    ),
+    "questions": Chapter("Questions readers ask"),
 }
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import sympy
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
@@ -29,6 +28,8 @@ METHODS = (
     "autodiff",
     "50 digits",
 )
+# Noise of the standard Gumbel's variance, so that a control with it differs in shape alone.
+NORMAL = stats.norm(scale=np.pi / np.sqrt(6))
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,15 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a claim and its control measured."""
+    """What a claim and its control measured.
+
+    Attributes
+    ----------
+    claim : Claim
+        What was checked.
+    measured, control_measured : float
+        The discrepancies of the two calls of its check.
+    """
 
     claim: Claim
     measured: float
@@ -134,7 +143,24 @@ def claim(
     wrong: Mapping[str, Any],
     power: str = "",
 ) -> Callable[[Callable[..., float]], Callable[..., float]]:
-    """Register the decorated function as the check of a claim of its module's chapter."""
+    """Register the decorated function as the check of a claim of its module's chapter.
+
+    Parameters
+    ----------
+    label, statement, method, bound, control, wrong, power
+        As in `Claim`.
+
+    Returns
+    -------
+    callable
+        A decorator that leaves the function as it is.
+
+    Raises
+    ------
+    ValueError
+        If the method is none of `METHODS`, the label is taken, the control makes nothing wrong, or
+        a Monte Carlo claim does not say its power and any other does.
+    """
     if method not in METHODS:
         raise ValueError(f"method: expected one of {METHODS}, got {method!r}")
     if label in _REGISTRY:
@@ -155,12 +181,35 @@ def claim(
 
 
 def registered(module: str) -> dict[str, Claim]:
-    """The claims that a module has registered, by their labels."""
+    """The claims that a module has registered, by their labels.
+
+    Parameters
+    ----------
+    module : str
+        Its full name; it must have been imported.
+
+    Returns
+    -------
+    dict of str to Claim
+        In the order of the module, and empty if it has registered none.
+    """
     return {label: one for label, one in _REGISTRY.items() if one.discrepancy.__module__ == module}
 
 
 def cpu_jax(*, double: bool) -> Any:
-    """JAX on the CPU, in double precision or as it is; imported only by claims that need it."""
+    """JAX on the CPU; imported only by claims that need it.
+
+    Parameters
+    ----------
+    double : bool
+        Whether arrays shall be of double precision. The setting holds for the whole process, and
+        is left as it is where False.
+
+    Returns
+    -------
+    module
+        `jax`.
+    """
     jax: Any = importlib.import_module("jax")
     jax.config.update("jax_platforms", "cpu")
     if double:
@@ -169,39 +218,61 @@ def cpu_jax(*, double: bool) -> Any:
 
 
 def chi_square(drawn: NDArray[np.int64], probs: NDArray[np.float64]) -> float:
-    """The chi-square statistic of drawn classes against their probabilities."""
+    r"""The chi-square statistic of drawn classes against their probabilities.
+
+    .. math:: \sum_k \frac{(c_k - n p_k)^2}{n p_k}
+
+    Parameters
+    ----------
+    drawn : numpy.ndarray of int (n,)
+        Classes below K; their counts are c.
+    probs : numpy.ndarray (K,)
+        p, positive, of sum 1.
+
+    Returns
+    -------
+    float
+        The statistic; under `probs` it has nearly the chi-square law with K - 1 degrees.
+
+    Raises
+    ------
+    ValueError
+        If a class is none of the K.
+
+    Examples
+    --------
+    >>> chi_square(np.array([0, 0, 0, 1]), np.array([0.5, 0.5]))
+    1.0
+    """
     counts = np.bincount(drawn, minlength=probs.size)
     return float(stats.chisquare(counts, drawn.size * probs).statistic)
 
 
-def complex_step(function: Callable[[Any], Any], x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Derivative of `function` in each component of x, along the last axis of the result.
-
-    Im f(x + i h) / h has no difference that could cancel, so h may be far below rounding.
-    """
-    step = 1e-30
-    columns = [np.imag(function(x + 1j * step * unit)) / step for unit in np.eye(x.size)]
-    return np.stack(columns, axis=-1)
-
-
-def wilson(counts: ArrayLike, total: int, z: float = 5.0) -> NDArray[np.float64]:
-    """Ends of Wilson's interval of each share ``counts / total``, stacked first."""
-    level = 1 - 2 * stats.norm.sf(z)
-    tests = [stats.binomtest(int(count), total) for count in np.ravel(counts)]
-    ends = np.array([test.proportion_ci(level, "wilson") for test in tests])
-    return ends.T.reshape(2, *np.shape(counts))
-
-
-def symbolic_gap(expression: Any, points: Mapping[Any, list[float]]) -> float:
-    """0 if a SymPy expression simplifies to 0, else its largest value over the points."""
-    if sympy.simplify(expression) == 0:
-        return 0.0
-    values = np.meshgrid(*points.values())
-    return float(np.max(np.abs(sympy.lambdify(list(points), expression)(*values))))
-
-
 def chi_square_power(probs: NDArray[np.float64], draws: int, error: float) -> str:
-    """What a chi-square test at level 1e-4 sees: the chance to catch an error in one class."""
+    r"""What a chi-square test at level 1e-4 sees, in words for a claim's `power`.
+
+    .. math:: P\bigl(\chi'^2_{K-1}(\lambda) > \chi^2_{K-1,\,1 - 10^{-4}}\bigr), \qquad
+              \lambda = n \sum_k \frac{(q_k - p_k)^2}{p_k}
+
+    Parameters
+    ----------
+    probs : numpy.ndarray (K,)
+        p, positive, of sum 1.
+    draws : int
+        n.
+    error : float
+        What the first probability is wrong by in q; the others share it in proportion.
+
+    Returns
+    -------
+    str
+        The test, its false-alarm rate, and the chance to catch the error.
+
+    Examples
+    --------
+    >>> chi_square_power(np.array([0.5, 0.5]), 10_000, 0.02).split("probability ")[1]
+    '0.544'
+    """
     other = probs * (1 - error / (1 - probs[0]))
     other[0] = probs[0] + error
     noncentrality = draws * ((other - probs) ** 2 / probs).sum()
@@ -213,6 +284,124 @@ def chi_square_power(probs: NDArray[np.float64], draws: int, error: float) -> st
     )
 
 
+def complex_step(function: Callable[[Any], Any], x: NDArray[np.float64]) -> NDArray[np.float64]:
+    r"""Derivative of a function in each component of x, without a difference that could cancel.
+
+    .. math:: \frac{\partial f}{\partial x_j} \approx \frac{\operatorname{Im} f(x + i h e_j)}{h},
+              \qquad h = 10^{-30}
+
+    Parameters
+    ----------
+    function : callable
+        f, analytic, of a complex array of the shape of `x`.
+    x : numpy.ndarray (K,)
+        Where.
+
+    Returns
+    -------
+    numpy.ndarray (..., K)
+        The derivatives of f's values, of shape (...), along the last axis. They are as good as f
+        itself: the error of the formula is of order h squared.
+
+    References
+    ----------
+    Squire, W. and Trapp, G., *Using complex variables to estimate derivatives of real functions*,
+    SIAM Review 40, 1998.
+
+    Examples
+    --------
+    >>> complex_step(lambda x: x[0] ** 2 * x[1], np.array([3.0, 2.0])).tolist()
+    [12.0, 9.0]
+    """
+    step = 1e-30
+    columns = [np.imag(function(x + 1j * step * unit)) / step for unit in np.eye(x.size)]
+    return np.stack(columns, axis=-1)
+
+
+def wilson(counts: ArrayLike, total: int, z: float = 5.0) -> NDArray[np.float64]:
+    r"""Wilson's interval of each share: the p within z of their own standard errors of it.
+
+    .. math:: |c / n - p| \le z \sqrt{p (1 - p) / n}
+
+    Parameters
+    ----------
+    counts : array_like of int
+        c, from 0 to `total`.
+    total : int
+        n.
+    z : float
+        Standard errors.
+
+    Returns
+    -------
+    numpy.ndarray (2, ...)
+        The lower ends and the upper ends, each of the shape of `counts`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a count is no integer from 0 to `total`.
+
+    References
+    ----------
+    Wilson, E. B., *Probable inference, the law of succession, and statistical inference*, Journal
+    of the American Statistical Association 22, 1927.
+
+    Examples
+    --------
+    >>> wilson([0, 50], 100).round(3).tolist()
+    [[0.0, 0.276], [0.2, 0.724]]
+    """
+    level = 1 - 2 * stats.norm.sf(z)
+    tests = [stats.binomtest(count, total) for count in np.ravel(counts).tolist()]
+    ends = np.array([test.proportion_ci(level, "wilson") for test in tests])
+    return ends.T.reshape(2, *np.shape(counts))
+
+
+def symbolic_gap(expression: Any, points: Mapping[Any, list[float]]) -> float:
+    """How far a SymPy expression is from 0.
+
+    Parameters
+    ----------
+    expression : sympy.Expr
+        The difference of the two sides of a claim.
+    points : mapping of sympy.Symbol to list of float
+        Values of each symbol.
+
+    Returns
+    -------
+    float
+        0 if the expression simplifies to 0, else its largest absolute value over all combinations
+        of the values.
+
+    Examples
+    --------
+    >>> import sympy
+    >>> x = sympy.symbols("x", real=True)
+    >>> symbolic_gap(sympy.sin(x) ** 2 + sympy.cos(x) ** 2 - 1, {x: [0.0, 1.0]})
+    0.0
+    >>> round(symbolic_gap(sympy.exp(x) - x, {x: [0.0, 1.0]}), 3)
+    1.718
+    """
+    import sympy  # only for claims that need it
+
+    if sympy.simplify(expression) == 0:
+        return 0.0
+    values = np.meshgrid(*points.values())
+    return float(np.max(np.abs(sympy.lambdify(list(points), expression)(*values))))
+
+
 def check(claim: Claim) -> Verdict:
-    """Measure a claim and its control, whatever comes out."""
+    """Measure a claim and its control, whatever comes out.
+
+    Parameters
+    ----------
+    claim : Claim
+        With its check, which is called twice.
+
+    Returns
+    -------
+    Verdict
+        What the two calls returned.
+    """
     return Verdict(claim, float(claim.discrepancy()), float(claim.discrepancy(**claim.wrong)))

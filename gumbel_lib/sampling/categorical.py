@@ -51,6 +51,9 @@ _SLICE = 1 << 20
 # Numbers of a chunk, 0.5 MB an array, which stays in cache; and numbers and logits of a task, which
 # has a stream of its own. To make a stream takes 30 us, a task 0.5 ms or more.
 _CHUNK_SIZE, _TASK_SIZE, _TASK_LOGITS = 1 << 16, 1 << 18, 1 << 21
+# Classes that a look-up in a table passes one by one, before a binary search finishes the few draws
+# that are still open. 1e6 draws of 1e5 classes take 15 ms with 8 steps, 22 ms with 2.
+_STEPS = 8
 # Draws that look up a table, or tries of blocks, at once: 0.25 MB an array.
 _DRAWS_AT_ONCE = 1 << 15
 
@@ -389,9 +392,13 @@ def _by_table(rows: Floats, repeated: int, rng: np.random.Generator, share: Shar
             reached = rng.random(some.size) * cumulative[-1]
             guides.take(reached.astype(np.int64), out=some)
             pending = np.flatnonzero(cumulative.take(some) <= reached)
-            while pending.size:
+            for _ in range(_STEPS):
+                if not pending.size:
+                    break
                 some[pending] += 1
                 pending = pending[cumulative.take(some[pending]) <= reached[pending]]
+            # Many small classes may lie between two guides.
+            some[pending] = cumulative.searchsorted(reached[pending], side="right")
     return index
 
 

@@ -7,11 +7,11 @@ from scipy import special, stats
 from gumbel_lib import gumbel_max, gumbel_softmax
 from gumbel_lib.chapters import claims_of
 from gumbel_lib.chapters.relaxation import claims
+from gumbel_lib.claims import NORMAL
 from gumbel_lib.concrete import concrete_logpdf, relaxed_mean, relaxed_variance
 from gumbel_lib.relaxation import softmax
 
 CLAIMS = claims_of("relaxation")
-NORMAL = stats.norm(scale=np.pi / np.sqrt(6))
 
 
 def wrong_density(power=0, sign=-1, order=None, tilt=0.0):

@@ -12,13 +12,11 @@ from scipy import integrate, special, stats
 
 from ... import trick
 from ..._checks import Floats
-from ...claims import chi_square, chi_square_power, claim, symbolic_gap
+from ...claims import NORMAL, chi_square, chi_square_power, claim, symbolic_gap
 from ...noise import standard_gumbel
 
 LOGITS = np.array([1.5, 0.0, -0.5, -2.0, 0.7, 0.7])
 STEPS = np.linspace(-4, 6, 41)
-# Of the same variance as the standard Gumbel, so that a control differs in shape alone.
-NORMAL = stats.norm(scale=np.pi / np.sqrt(6))
 
 
 def _integral(integrand: Callable[[float], Any], start: float = -20.0, end: float = 50.0) -> Floats:

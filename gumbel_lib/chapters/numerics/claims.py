@@ -13,7 +13,7 @@ from scipy import special, stats
 
 from ...claims import claim, cpu_jax, symbolic_gap
 from ...maxima import gumbel_logsf
-from ...noise import _generator_at, levels_probability, standard_gumbel, truncated_gumbel
+from ...noise import generator_at, levels_probability, standard_gumbel, truncated_gumbel
 from ...relaxation import softmax
 
 
@@ -58,7 +58,7 @@ def float32_tail(bits: int = 53, noise: Any = standard_gumbel) -> float:
         low, high = np.zeros(256, np.uint64), np.full(256, 2**bits, np.uint64)
         for _ in range(bits + 1):
             middle = (low + high) // np.uint64(2)
-            rng = _generator_at(middle << np.uint64(53 - bits))
+            rng = generator_at(middle << np.uint64(53 - bits))
             above = noise(256, rng=rng, dtype=np.float32) > threshold
             low, high = np.where(above, middle + 1, low), np.where(above, high, middle)
         shares.append(low.mean() / 2**bits)
@@ -81,7 +81,7 @@ def float32_tail(bits: int = 53, noise: Any = standard_gumbel) -> float:
 )
 def float32_zeros(dtype: Any = "float32", once_in: int = 2**23) -> float:
     # A later place is a larger number, so the zeros come first.
-    drawn = [_generator_at(place, dtype).standard_exponential(256, dtype) for place in range(4)]
+    drawn = [generator_at(place, dtype).standard_exponential(256, dtype) for place in range(4)]
     share = int((np.array(drawn) == 0).sum()) / (256 * PLACES[dtype])
     return abs(share * once_in - 1)
 

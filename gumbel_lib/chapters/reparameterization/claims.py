@@ -10,7 +10,7 @@ from scipy import integrate, special, stats
 
 from ... import relaxation, trick
 from ..._checks import Floats
-from ...claims import claim, cpu_jax
+from ...claims import NORMAL, claim, cpu_jax
 from ...noise import standard_gumbel
 
 LOGITS = np.array([1.2, 0.5, -0.4, -1.6])
@@ -18,8 +18,6 @@ AXES = np.eye(LOGITS.size)
 OTHERS = AXES == 0
 # Another policy over the same classes, for the coupling.
 OTHER = np.array([0.3, 0.9, -0.4, -0.9])
-# Of the same variance as the standard Gumbel, so that a control differs in shape alone.
-NORMAL = stats.norm(scale=np.pi / np.sqrt(6))
 
 
 def _integral(
