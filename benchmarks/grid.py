@@ -21,6 +21,7 @@ import json
 import os
 import statistics
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from timeit import Timer
@@ -178,14 +179,17 @@ def measure(cell: Cell, methods: dict[str, Draw], budget: float) -> Cell:
     """The cell with our time, every method's ratio to it, and the best exact peer."""
     first = {}
     for name, draw in methods.items():
+        if name.startswith("JAX"):
+            draw()  # compiles
         first[name] = per_call(draw)
-        # The very first call finds cold caches, or compiles.
-        if first[name] < 10 * LOOP or name.startswith("JAX"):
-            first[name] = per_call(draw, max(1, int(LOOP / first[name])))
+        if first[name] < 10 * LOOP:  # the very first call finds cold caches
+            number = max(1, int(LOOP / first[name]))
+            first[name] = min(per_call(draw, number) for _ in range(3))
     candidates = [
         name
-        for name in methods
-        if name not in (OURS, READ, NUMBA) and is_exact(name, cell["dtype"], cell["draws"])
+        for name, took in first.items()
+        if took <= SECONDS and name not in (OURS, READ, NUMBA)
+        if is_exact(name, cell["dtype"], cell["draws"])
     ]
     hopeful = CONTENDER * min((first[name] for name in candidates), default=0)
     again = {}
@@ -204,7 +208,9 @@ def measure(cell: Cell, methods: dict[str, Draw], budget: float) -> Cell:
     for name, found in ratios.items():
         figures_of[name] = [statistics.median(found), min(found), max(found)]
     del figures_of[OURS]
-    best = min(candidates, key=lambda name: figures_of[name][0], default=None)
+    # A first figure is the least of three, and would seem to beat the medians of others.
+    finalists = [name for name in candidates if name in again] or candidates
+    best = min(finalists, key=lambda name: figures_of[name][0], default=None)
     rounded = {name: [float(f"{x:.3g}") for x in found] for name, found in figures_of.items()}
     seconds = float(f"{statistics.median(ours):.3g}")
     return {**cell, "seconds": seconds, "best": best, "ratio": rounded}
@@ -266,8 +272,8 @@ def goals(cells: list[Cell]) -> list[tuple[str, float, str, bool]]:
 
     table = [
         (
-            "-log(E) + argmax / ours, one draw of one row of up to 1000 classes: at least 1/1.3",
-            1 / 1.3,
+            "-log(E) + argmax / ours, one draw of one row of up to 1000 classes: at least 0.77",
+            1 / 1.3,  # ours at most 1.3 times theirs
             worst(EXPONENTIAL, lambda c: c["rows"] == c["draws"] == 1 and c["classes"] <= 1000),
         ),
         (
@@ -286,7 +292,7 @@ def goals(cells: list[Cell]) -> list[tuple[str, float, str, bool]]:
             worst(ALIAS, lambda c: c["rows"] == 1 and c["draws"] == 1_000_000),
         ),
         (
-            "logits.max() / ours, one draw of 1e7 classes in float32: at least 1/1.5",
+            "logits.max() / ours, one draw of 1e7 float32 classes: at least 0.67",
             1 / 1.5,
             worst(READ, lambda c: c["classes"] == 10_000_000 and c["dtype"] == "float32"),
         ),
@@ -317,10 +323,10 @@ def report(cells: list[Cell]) -> None:
             for c, r in zip(compared, ratios, strict=True)
         ],
     )
-    for peer in (NUMBA,):
-        below(
-            peer, [(c["ratio"][peer][0], figures.cell_name(c)) for c in cells if peer in c["ratio"]]
-        )
+    below(
+        NUMBA,
+        [(c["ratio"][NUMBA][0], figures.cell_name(c)) for c in cells if NUMBA in c["ratio"]],
+    )
     inexact = [
         (ratio[0], f"{figures.cell_name(cell)}: {name}")
         for cell in cells
@@ -338,6 +344,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time the samplers over a grid of shapes.")
     parser.add_argument("--quick", action="store_true", help="small cells, stored in _build")
     path = QUICK if (quick := parser.parse_args().quick) else STORE
+    # SciPy says so of alias tables of uneven rows, which are timed all the same.
+    warnings.filterwarnings("ignore", message=".*round-off error", category=RuntimeWarning)
     cells = run(path, quick=quick)
     report(cells)
     file = QUICK.with_suffix(".svg")
