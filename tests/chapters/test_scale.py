@@ -175,7 +175,7 @@ def grids(draw):
         st.sampled_from(["float32", "float64"]),
         st.sampled_from(["normal", "dominant"]),
     )
-    ratio = st.one_of(st.none(), st.floats(0.01, 2000))
+    ratio = st.none() | st.sampled_from([0.94, 0.96, 1.2]) | st.floats(0.01, 2000)
     chosen = draw(st.dictionaries(shapes, ratio, min_size=1).filter(lambda d: any(d.values())))
     return [
         dict(zip(("rows", "classes", "draws", "dtype", "kind"), shape, strict=True))
@@ -187,7 +187,7 @@ def grids(draw):
 class TestGrid:
     """The map of the benchmark's grid."""
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=12, deadline=None)
     @given(grids())
     def test_a_cell_shows_its_least_ratio_in_the_panel_of_its_draws(self, cells):
         figure = figures.grid(cells)
@@ -215,7 +215,7 @@ class TestGrid:
             assert f"{draws:,}: {min(values):.2g} to " in figure.description
             assert f"{lost} of {len(values)} below 0.95" in figure.description
 
-    @settings(deadline=None)
+    @settings(max_examples=12, deadline=None)
     @given(grids())
     def test_the_worst_cells_come_first_and_the_description_names_the_worst(self, cells):
         lines = figures.worst(cells, 3)
