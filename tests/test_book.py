@@ -6,9 +6,11 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex, to_rgb
 
 from gumbel_lib.book import site, style, typesetting
 from gumbel_lib.book.show import DescribedFigure
+from gumbel_lib.chapters.scale.figures import TINTS
 
 
 def contrast(one, other):
@@ -32,6 +34,16 @@ def test_colours_stand_out_in_both_themes(role, theme):
         return
     least = 4.5 if role in ("ink", "muted") else 3.0
     assert contrast(style.PALETTE[role][theme], style.PALETTE["paper"][theme]) >= least
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("tint", TINTS.values())
+def test_text_stands_out_on_every_tint_of_the_map(tint, theme):
+    light, alpha = tint
+    color = next(pair[theme] for pair in style.PALETTE.values() if pair[0] == light)
+    paper = np.array(to_rgb(style.PALETTE["paper"][theme]))
+    ground = to_hex(alpha * np.array(to_rgb(color)) + (1 - alpha) * paper)
+    assert contrast(style.PALETTE["ink"][theme], ground) >= 4.5
 
 
 DESCRIPTION = 'A line over three points that rises from 1 to "3" <at last>.'

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import sympy
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import special, stats
 
 from gumbel_lib.chapters import claims_of
-from gumbel_lib.chapters.scale import claims
+from gumbel_lib.chapters.scale import claims, figures
 from gumbel_lib.noise import keyed_gumbel
 from gumbel_lib.sampling import (
     GumbelReservoir,
@@ -168,6 +170,66 @@ def test_the_counted_calls_take_the_methods_they_are_named_after():
 
 def test_the_jumps_by_hand_are_right_without_their_mistakes():
     assert claims.reservoir_counts(claims.by_hand) < claims.PAIRS_BOUND
+
+
+@st.composite
+def grids(draw):
+    """Cells of some shapes, each with some of the types and kinds; a few have no peer."""
+    shapes = st.tuples(
+        st.sampled_from([1, 64, 100_000]),
+        st.sampled_from([2, 129, 128_000, 10_000_000]),
+        st.sampled_from([1, 10_000]),
+        st.sampled_from(["float32", "float64"]),
+        st.sampled_from(["normal", "dominant"]),
+    )
+    ratio = st.none() | st.sampled_from([0.94, 0.96, 1.2]) | st.floats(0.01, 2000)
+    chosen = draw(st.dictionaries(shapes, ratio, min_size=1).filter(lambda d: any(d.values())))
+    return [
+        dict(zip(("rows", "classes", "draws", "dtype", "kind"), shape, strict=True))
+        | {"best": "a peer" if value else None, "ratio": {"a peer": [value], "other": [0.001]}}
+        for shape, value in chosen.items()
+    ]
+
+
+class TestGrid:
+    """The map of the benchmark's grid."""
+
+    @settings(max_examples=12, deadline=None)
+    @given(grids())
+    def test_a_cell_shows_its_least_ratio_in_the_panel_of_its_draws(self, cells):
+        figure = figures.grid(cells)
+        compared = [cell for cell in cells if cell["best"]]
+        all_draws = sorted({cell["draws"] for cell in compared})
+        assert len(figure.axes) == len(all_draws)
+        columns = sorted({cell["classes"] for cell in compared})
+        for ax, draws in zip(figure.axes, all_draws, strict=True):
+            panel = [cell for cell in compared if cell["draws"] == draws]
+            lines = sorted({cell["rows"] for cell in panel})
+            shown = {text.get_position(): text for text in ax.texts}
+            shapes = {(columns.index(c["classes"]), lines.index(c["rows"])) for c in panel}
+            assert set(shown) == shapes
+            assert len(ax.patches) == len(shapes)
+            for (x, y), text in shown.items():
+                least = min(
+                    cell["ratio"]["a peer"][0]
+                    for cell in panel
+                    if (cell["rows"], cell["classes"]) == (lines[y], columns[x])
+                )
+                assert float(text.get_text()) == pytest.approx(least, rel=0.051)
+                assert (text.get_fontweight() == "bold") == (least < 0.95)
+            values = [float(text.get_text()) for text in ax.texts]
+            lost = sum(text.get_fontweight() == "bold" for text in ax.texts)
+            assert f"{draws:,}: {min(values):.2g} to " in figure.description
+            assert f"{lost} of {len(values)} below 0.95" in figure.description
+
+    @settings(max_examples=12, deadline=None)
+    @given(grids())
+    def test_the_worst_cells_come_first_and_the_description_names_the_worst(self, cells):
+        lines = figures.worst(cells, 3)
+        ratios = sorted(cell["ratio"]["a peer"][0] for cell in cells if cell["best"])
+        assert [line["its time / ours"] for line in lines] == [f"{r:.2g}" for r in ratios[:3]]
+        worst = min((c for c in cells if c["best"]), key=lambda cell: cell["ratio"]["a peer"][0])
+        assert figures.grid(cells).description.endswith(f"at {figures.cell_name(worst)}.")
 
 
 class TestInteractive:

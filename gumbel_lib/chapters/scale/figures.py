@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 
 from ..._checks import Floats
 from ...book.show import DescribedFigure
@@ -150,3 +151,114 @@ def variates(
         "Random numbers that a reservoir draws against the length of the stream, on logarithmic "
         f"axes, with a line for the expected number. After {lengths[-1]:.0e} classes: {ends}.",
     )
+
+
+def cell_name(cell: Mapping[str, Any]) -> str:
+    """A cell of the grid in words."""
+    draws = "1 draw" if cell["draws"] == 1 else f"{cell['draws']:,} draws a row"
+    shape = f"{cell['rows']:,} × {cell['classes']:,}"
+    return f"{shape}, {draws}, {cell['dtype']}, {cell['kind']}"
+
+
+def best_ratio(cell: Mapping[str, Any]) -> float:
+    """The best exact peer's time as a multiple of ours, the median of the rounds."""
+    ratio: float = cell["ratio"][cell["best"]][0]
+    return ratio
+
+
+def worst(cells: list[dict[str, Any]], number: int = 10) -> list[dict[str, Any]]:
+    """The cells of the grid where the best exact peer does best, as rows of a table."""
+    compared = sorted((cell for cell in cells if cell["best"]), key=best_ratio)
+    return [
+        {
+            "rows × classes": f"{cell['rows']:,} × {cell['classes']:,}",
+            "draws a row": f"{cell['draws']:,}",
+            "logits": f"{cell['dtype']}, {cell['kind']}",
+            "best exact peer": cell["best"],
+            "its time / ours": f"{best_ratio(cell):.2g}",
+            "least to largest": " to ".join(f"{x:.2g}" for x in cell["ratio"][cell["best"]][1:]),
+        }
+        for cell in compared[:number]
+    ]
+
+
+# Colour and opacity of a ratio up to each bound. 0.95 to 1.05 is noise. Text in ink on the densest
+# has a contrast above 4.5 in both themes.
+TINTS = {
+    0.5: (ORANGE, 0.5),
+    0.8: (ORANGE, 0.35),
+    0.95: (ORANGE, 0.2),
+    1.05: (MUTED, 0.1),
+    2: (BLUE, 0.12),
+    5: (BLUE, 0.24),
+    20: (BLUE, 0.37),
+    np.inf: (BLUE, 0.5),
+}
+
+
+def grid(cells: list[dict[str, Any]]) -> DescribedFigure:
+    """The least ratio over types and kinds of logits, by rows, classes and (panels) draws."""
+    compared = [cell for cell in cells if cell["best"]]
+    panels: dict[int, dict[tuple[int, int], float]] = {}
+    for cell in compared:
+        least = panels.setdefault(cell["draws"], {})
+        shape = cell["rows"], cell["classes"]
+        least[shape] = min(best_ratio(cell), least.get(shape, np.inf))
+    panels = dict(sorted(panels.items()))
+    classes = sorted({cell["classes"] for cell in compared})
+    rows = [sorted({row for row, _ in least}) for least in panels.values()]
+    heights = [len(number) for number in rows]
+    figure, axes = subplots(
+        len(panels),
+        width=NARROW,
+        height=0.25 * sum(heights) + 0.5 * len(panels) + 0.2,
+        sharex=True,
+        squeeze=False,
+        gridspec_kw={"height_ratios": heights},
+    )
+    told = []
+    for ax, (draws, least), number in zip(axes.flat, panels.items(), rows, strict=True):
+        for (row, column), ratio in least.items():
+            x, y = classes.index(column), number.index(row)
+            color, alpha = next(tint for bound, tint in TINTS.items() if ratio < bound)
+            ax.add_patch(
+                Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, color=color, alpha=alpha, lw=0)
+            )
+            text = f"{ratio:.2g}" if ratio < 10 else f"{ratio:.0f}"
+            weight = "bold" if ratio < 0.95 else "normal"
+            ax.text(x, y, text, ha="center", va="center_baseline", fontsize=9, fontweight=weight)
+        ax.set(
+            title=f"{draws:,} draw{'s' * (draws > 1)} of each row",
+            xlim=(-0.5, len(classes) - 0.5),
+            ylim=(len(number) - 0.5, -0.5),
+            xticks=range(len(classes)),
+            yticks=range(len(number)),
+        )
+        ax.set_yticklabels(map(_short, number))
+        ax.grid(visible=False)
+        ax.spines[:].set_visible(False)
+        ax.tick_params(length=0)
+        values = list(least.values())
+        told.append(
+            f"{draws:,}: {min(values):.2g} to {max(values):.2g}, "
+            f"{sum(value < 0.95 for value in values)} of {len(values)} below 0.95"
+        )
+    axes[-1, 0].set_xticklabels(map(_short, classes))
+    axes[-1, 0].set_xlabel("classes")
+    figure.supylabel("rows", fontsize=9.5)
+    lowest = min(compared, key=best_ratio)
+    return DescribedFigure(
+        figure,
+        f"Time of the best exact peer as a multiple of sample_categorical's by rows, "
+        f"{_short(rows[0][0])} to {_short(rows[0][-1])}, and classes, {_short(classes[0])} to "
+        f"{_short(classes[-1])}, the least over types and kinds of logits. By draws of each row: "
+        f"{'; '.join(told)}. The least of all is {best_ratio(lowest):.2g}, by {lowest['best']}, "
+        f"at {cell_name(lowest)}.",
+    )
+
+
+def _short(number: int) -> str:
+    for unit, name in ((10**6, "M"), (10**3, "k")):
+        if number >= max(unit, 10**4):
+            return f"{number // unit}{name}"
+    return str(number)
