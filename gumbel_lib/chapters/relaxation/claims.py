@@ -13,7 +13,7 @@ from scipy import integrate, special, stats
 from ... import concrete, relaxation, trick
 from ..._checks import Floats
 from ...claims import claim, cpu_jax
-from ...concrete import _points, simplex_masses
+from ...concrete import simplex_masses
 from ...noise import standard_gumbel
 
 LOGITS = np.log([0.6, 0.3, 0.1])
@@ -144,6 +144,11 @@ def relaxed_gradient(
     return float(max(gaps))
 
 
+def _grid(axis: Floats, dimension: int) -> Floats:
+    """All points of axis^dimension, shape (N, dimension)."""
+    return np.array(list(itertools.product(axis, repeat=dimension)))
+
+
 def _softmax_jacobian(b: Floats, t: float) -> Floats:
     jacobian: Floats = b[:, :, None] * (np.eye(b.shape[-1]) - b[:, None, :]) / t
     return jacobian
@@ -181,16 +186,16 @@ def concrete_density(
     for logits, t in itertools.product(MODELS, TEMPERATURES):
         rivals = logits.size - 1
         # The law: x_j <= x_(K-1) + edge for all j at once, given x_(K-1) on the line.
-        corners = _points([edges] * rivals)
+        corners = _grid(edges, rivals)
         below = noise.cdf(LINE[:, None, None] + logits[-1] + corners - logits[:-1]).prod(axis=-1)
         expected = (LINE[1] - LINE[0]) * noise.pdf(LINE) @ below
         expected = expected.reshape([edges.size] * rivals)
         for axis in range(rivals):
             expected = np.diff(expected, axis=axis)
         # The density, over the log-odds; their Jacobian is the product of the b_i.
-        odds = _points([(edges[:-1, None] + half * (1 + node)).ravel() / t] * rivals)
+        odds = _grid((edges[:-1, None] + half * (1 + node)).ravel() / t, rivals)
         sample = special.softmax(np.insert(odds, rivals, 0.0, axis=-1), axis=-1)
-        mass = _points([(half * weight).ravel() / t] * rivals).prod(axis=-1)
+        mass = _grid((half * weight).ravel() / t, rivals).prod(axis=-1)
         mass *= sample.prod(axis=-1) * density(sample, logits, t)
         found = mass.reshape([half.size, node.size] * rivals)
         found = found.sum(axis=tuple(range(1, 2 * rivals, 2)))
@@ -306,7 +311,7 @@ def _mean_gradient(slope: Callable[[Floats], Floats], t: float, *, hard: bool) -
     """
     step = 0.25
     log_gap = np.arange(np.log(t) - 25, 4, step)
-    gaps = np.exp(_points([log_gap] * 2))
+    gaps = np.exp(_grid(log_gap, 2))
     total = np.zeros(3)
     for k in range(3):
         z = np.insert(gaps, k, 0.0, axis=-1)
