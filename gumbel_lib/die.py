@@ -22,7 +22,7 @@ from ._checks import (
     check_positive,
     check_temperature,
 )
-from .concrete import _laplace_transforms, _relaxed_moments, _trapezoid_points
+from ._quadrature import log_transforms, relaxed_moments
 from .noise import standard_gumbel
 from .optimizers import Optimizer, sgd
 from .relaxation import exponential_schedule
@@ -388,7 +388,7 @@ def expected_loss(
     probs, values = as_probs(true_probs, "true_probs"), as_logits(logits)
     if values.shape != probs.shape:
         raise ValueError(f"logits: expected shape {probs.shape}, got {values.shape}")
-    first, second = _relaxed_moments(values, check_temperature(temperature))
+    first, second = relaxed_moments(values, check_temperature(temperature))
     return LossParts(
         float((1 - probs @ probs) / check_count(num_rolls, "num_rolls")),
         float(sse(probs, first)),
@@ -430,22 +430,18 @@ def expected_loss_minimiser(true_probs: ArrayLike, temperature: float) -> Floats
     if probs.size == 1:
         return np.ones(1)
     # The one-dimensional means depend on the logits only by a shift: tabulate them once.
-    points, step = _trapezoid_points(t)
-    low = -90 * max(1.0, t)
-    grid = np.arange(low, points[-1] + step, step / 4)
-    kept, *own = _laplace_transforms(grid, t).T
-    kept = np.maximum(kept, 1e-300)
-    table = interpolate.CubicSpline(grid, np.stack([np.log(kept), *own / kept], axis=-1))
+    points, x, transforms = log_transforms(t)
+    table, unit = interpolate.CubicSpline(x, transforms, axis=1), max(1.0, t)
 
     def loss(free: Floats) -> tuple[float, Floats]:
         """sum_k E b_k^2 - 2 p_k E b_k, the loss up to a constant, and its gradient."""
         logits = np.append(free, 0.0)
-        x = np.maximum(points[:, None] + logits - logits.max(), low)
-        (log_kept, first, second), slopes = (np.moveaxis(table(x, n), -1, 0) for n in (0, 1))
-        weight = step * np.exp(log_kept.sum(axis=-1))
+        x = np.maximum(points[:, None] + (logits - logits.max()) / unit, points[0])
+        (log_kept, first, second), slopes = table(x), table(x, 1)
+        weight = (points[1] - points[0]) * np.exp(log_kept.sum(axis=-1))
         parts = (second - 2 * probs * first).sum(axis=-1)
         gradient = weight @ (slopes[0] * parts[:, None] + slopes[2] - 2 * probs * slopes[1])
-        return float(weight @ parts), gradient[:-1]
+        return float(weight @ parts), gradient[:-1] / unit
 
     # The loss has plateaus, where a search may stall: start at the truth and at equal logits.
     truth = np.log(np.maximum(probs, 1e-3))

@@ -22,7 +22,7 @@ from ._checks import (
 from .maxima import Law
 
 _AT_ONCE = 1 << 16  # numbers in a slice of the rows that share their quadrature
-_LEVELS = np.arange(-45.0, 0.0, 5.0)  # logits of tail probabilities, from 3e-20, where nodes lie
+_FAR = 45.0  # the logit of 1 - 3e-20, beyond which noise is left out
 
 
 def gumbel_max(logits: Array, noise: Array, *, axis: int = -1) -> Array:
@@ -150,8 +150,13 @@ def argmax_probabilities(logits: ArrayLike, noise: Any = stats.gumbel_r) -> NDAr
     about the largest logit, at the middle of each class's noise and where its support ends; inside,
     the quadrature is adaptive. A density that is infinite at an end of its support does no harm: P
     of the rivals there is taken off and its share added back. One that is infinite inside its
-    support, or that bends sharply away from its median, may be refused. Rows of a batch share
-    their nodes, except under noise that is bounded above.
+    support, or that bends sharply away from its median, may be refused. Rows of a batch are
+    integrated together.
+
+    Time is that of some 1000 values of F and f a class. Under noise that is bounded above, it
+    grows with the square of the number of classes that can still win where the largest sums lie:
+    2000 of 50,000 logits from uniform(0, 1) under uniform noise, but all of them if they differ by
+    less than 1e-3.
 
     Examples
     --------
@@ -166,73 +171,100 @@ def argmax_probabilities(logits: ArrayLike, noise: Any = stats.gumbel_r) -> NDAr
         behind = values.max(axis=-1, keepdims=True) - values
     behind = behind.reshape(-1, values.shape[-1])
     result = np.empty_like(behind)
-    at_once = 1 if np.isfinite(law.support[1]) else max(1, _AT_ONCE // behind.shape[1])
+    at_once = max(1, _AT_ONCE // behind.shape[1])
     for first in range(0, len(behind), at_once):
-        result[first : first + at_once] = _race(law, behind[first : first + at_once])
+        some = slice(first, first + at_once)
+        order = np.argsort(behind[some], axis=-1)
+        won = _race(law, np.take_along_axis(behind[some], order, axis=-1))
+        np.put_along_axis(result[some], order, won, axis=-1)
     probabilities: NDArray[np.float64] = result.reshape(values.shape)
     return probabilities
 
 
 def _race(law: Law, behind: NDArray[np.float64]) -> NDArray[np.float64]:
-    """P(argmax = k) for rows (N, K) of how far each logit lies behind the largest of its row.
+    """P(argmax = k) for rows (N, K) of how far each logit lies behind the largest, in order."""
+    num_classes, high = behind.shape[1], law.support[1]
+    bounded = np.isfinite(high)
+    end = high if bounded else law.upper_quantile(special.expit(-_FAR))
 
-    Where the law is bounded above there is one row.
-    """
-    low, high = law.support
-    quantiles = np.concatenate(
-        [law.quantile(special.expit(_LEVELS)), law.upper_quantile(special.expit(_LEVELS))]
-    )
-    start = low if np.isfinite(low) else quantiles.min()
-    end = high if np.isfinite(high) else quantiles.max()
-    leads = behind == 0
+    def quantile(level: NDArray[np.float64]) -> NDArray[np.float64]:
+        """At the probability expit(level), with the digits of both tails."""
+        lower = law.quantile(special.expit(np.minimum(level, 0)))
+        upper = law.upper_quantile(special.expit(np.minimum(-level, 0)))
+        return np.asarray(np.where(level < 0, lower, upper))
 
-    # P(rivals below x) at the ends of a class's own support. It is taken off and added back, so
-    # that an infinite density there meets a zero. Only the leaders meet their lower end.
-    below = np.where(leads, 1.0, law.cdf(start + behind)).prod(axis=-1, keepdims=True)
-    alone = leads & (leads.sum(axis=-1, keepdims=True) == 1)
-    at_low = np.where(alone & np.isfinite(low), below, 0.0)
+    # With probability 1 - 1e-18 the largest sum lies above `start`. Few classes have a middle
+    # there, since each halves the probability that none does.
+    least, most = np.full((len(behind), 1), -_FAR), np.full((len(behind), 1), _FAR)
+    for _ in range(12):
+        level = (least + most) / 2
+        none = law.cdf(quantile(level) + behind).prod(axis=-1, keepdims=True) < 1e-18
+        least, most = np.where(none, level, least), np.where(none, most, level)
+    start = quantile(least)
+    behind = behind[:, : np.count_nonzero(start + behind < end, axis=-1).max()]
+
+    # P(rivals below x) where a class's own support ends. It is taken off and added back, so that
+    # an infinite density there meets a zero. Only the leader meets the lower end of its own.
+    leader = np.arange(behind.shape[1]) == 0
+    at_low = law.cdf(start + behind[:, 1:]).prod(axis=-1, keepdims=True)
     at_high = np.zeros_like(behind)
-    if np.isfinite(high):
-        for k in np.flatnonzero(np.isfinite(behind[0])):
-            at_high[0, k] = law.cdf(high - behind[0, k] + behind[0]).prod()
-
-    def integrand(x: float) -> NDArray[np.float64]:
-        below = law.cdf(x + behind)
-        every = below.prod(axis=-1, keepdims=True)
-        rivals = np.divide(every, below, out=np.zeros_like(below), where=below > 0)
-        taken = np.where(leads & (x < law.median), at_low, at_high)
-        with np.errstate(divide="ignore", invalid="ignore"):  # 0 times inf, at an end
-            part = (rivals - taken) * law.pdf(x + behind)
-        return np.where(np.isfinite(part), part, 0.0)
+    ends = np.maximum(high - behind, start) if bounded else start
+    if bounded:
+        for k in range(behind.shape[1]):
+            at_high[:, k] = law.cdf(ends[:, [k]] + behind).prod(axis=-1)
 
     # The middles of the classes' noise, half a width apart, so that no class lies between nodes.
     width = law.upper_quantile(0.25) - law.quantile(0.25)
-    ends = -np.unique(behind[np.isfinite(behind)])
-    middles = np.unique(np.round(2 * (ends + law.median) / width)) * width / 2
-    points = [[law.median], quantiles, middles - width, middles, middles + width]
-    points += [ends + high] if np.isfinite(high) else []
-    breaks = np.unique(np.concatenate(points))
-    breaks = breaks[(breaks > start) & (breaks < end)]
+    middles = np.round(2 * (law.median - behind) / width) * width / 2
+    levels = np.linspace(least[:, 0], _FAR, 20, axis=-1)
+    points = [quantile(levels), ends, middles - width, middles, middles + width]
+    points += [np.full_like(start, law.median), np.full_like(start, end)]
+    breaks = np.sort(np.clip(np.concatenate(points, axis=-1), start, end), axis=-1)
+    breaks[:, 1:][breaks[:, 1:] == breaks[:, :-1]] = end
+    breaks = np.sort(breaks, axis=-1)
+    pieces = int(np.count_nonzero(breaks < end, axis=-1).max())
+
+    def integrand(s: float) -> NDArray[np.float64]:
+        # Piece i of every row is laid on i < s < i + 1, so that all rows share the quadrature, by a
+        # map that is flat at both ends, where densities may be infinite.
+        i = min(int(s), pieces - 1)
+        near = min(s - i, i + 1 - s)
+        share, speed = near**3 * (10 - 15 * near + 6 * near**2), 30 * near**2 * (1 - near) ** 2
+        left, right = breaks[:, [i]], breaks[:, [i + 1]]
+        x = left + share * (right - left) if s < i + 0.5 else right - share * (right - left)
+        some = slice(np.count_nonzero(x + behind < end, axis=-1).max())  # of the others, F is 1
+        y = x + behind[:, some]
+        below = law.cdf(y)
+        every = below.prod(axis=-1, keepdims=True)
+        rivals = np.divide(every, below, out=np.zeros_like(below), where=below > 0)
+        taken = np.where(leader[some] & (x < law.median), at_low, at_high[:, some])
+        with np.errstate(divide="ignore", invalid="ignore"):  # 0 times inf, at an end
+            part = (rivals - taken) * law.pdf(y) * (speed * (right - left))
+        result = np.zeros_like(behind)
+        result[:, some] = np.where(np.isfinite(part), part, 0.0)
+        return result
+
     integral, error = integrate.quad_vec(
         integrand,
-        start,
-        end,
-        epsabs=1e-12,
+        0,
+        pieces,
+        epsabs=1e-10,
         epsrel=0,
         norm="max",
-        limit=len(breaks) + 500,
-        points=breaks,
+        limit=pieces + 500,
+        points=range(1, pieces),
     )
     if not error < 1e-9:
         raise ValueError(f"noise: expected a law whose integral converges, got error {error:.1e}")
-    lower = np.where(leads, at_low * law.cdf(law.median), 0.0)
-    upper = at_high * law.survival(np.where(leads, law.median, start + behind))
-    probabilities: NDArray[np.float64] = integral + lower + upper
-    missed = np.abs(probabilities.sum(axis=-1) - 1).max()
+    lower = np.where(leader, at_low * law.cdf(law.median), 0.0)
+    first = np.maximum(start + behind, np.where(leader, law.median, -np.inf))
+    won = integral + lower + at_high * law.survival(first)
+    missed = np.abs(won.sum(axis=-1) - 1).max()
     if not missed < 1e-9:
         raise ValueError(
             f"noise: expected probabilities that sum to 1, got sums off by {missed:.1e}"
         )
+    probabilities: NDArray[np.float64] = np.pad(won, ((0, 0), (0, num_classes - won.shape[1])))
     return probabilities
 
 

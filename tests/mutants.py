@@ -37,6 +37,7 @@ TESTS = {
         "sampling",
         "without_replacement",
     ],
+    "_quadrature": ["concrete", "die"],
     "noise": ["noise", "arrays"],
     "relaxation": ["relaxation", "arrays"],
     "trick": ["trick", "arrays"],

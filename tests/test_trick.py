@@ -1,5 +1,6 @@
 """The trick: exactness, shapes, masks, and the laws behind its proof."""
 
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import integrate, special, stats
 
 from gumbel_lib import gumbel_max, standard_gumbel, trick
+from gumbel_lib.maxima import Law
 from gumbel_lib.trick import argmax_probabilities, last_arrival, logsumexp
 
 finite = st.floats(-30, 30)
@@ -90,7 +92,10 @@ EDGED = {
     "heavy": stats.cauchy(),
     "left": stats.weibull_max(1.5),
     "steep": stats.gamma(0.5, loc=3),
+    "steep below": stats.gamma(0.05),
+    "steep above": stats.weibull_max(0.1),
     "arcsine": stats.arcsine(),
+    "skewed": stats.lognorm(1),
 }
 
 
@@ -135,7 +140,9 @@ def test_probabilities_of_many_classes_under_exponential_and_uniform_noise():
 
 def test_probabilities_of_equal_far_and_single_classes():
     for law in (stats.uniform, stats.expon, stats.gamma(0.1), stats.cauchy, stats.gumbel_r):
-        assert argmax_probabilities(np.zeros(20), law) == pytest.approx([0.05] * 20, abs=1e-9)
+        for size in (20, 1000):
+            won = argmax_probabilities(np.zeros(size), law)
+            assert won == pytest.approx([1 / size] * size, rel=0, abs=1e-9)
         assert argmax_probabilities([7.0], law) == pytest.approx([1.0], abs=1e-9)
     assert argmax_probabilities([1e308, -1e308], stats.uniform).tolist() == [1.0, 0.0]
     masked = argmax_probabilities([0.0, -np.inf, -0.5], stats.uniform)
@@ -145,16 +152,65 @@ def test_probabilities_of_equal_far_and_single_classes():
     assert won[1] == pytest.approx(stats.cauchy.sf(1e6, scale=2), rel=1e-6)
 
 
+@pytest.mark.parametrize("gap", 10 ** np.arange(1, 8.5, 0.5))
+def test_probabilities_of_a_class_far_behind_under_heavy_noise(gap):
+    # Half of them come from a peak of width 1 at -gap, where the leader's noise rarely is.
+    won = argmax_probabilities([0.0, -gap], stats.cauchy)
+    assert won[1] == pytest.approx(stats.cauchy.sf(gap, scale=2), rel=0, abs=1e-9)
+
+
+KINDS = {
+    "normal": lambda rng, size: rng.normal(scale=2, size=size),
+    "uniform": lambda rng, size: rng.random(size),
+    "ties": lambda rng, size: rng.integers(3, size=size),
+    "one dominant": lambda rng, size: np.append(20.0, rng.normal(size=size - 1)),
+    "Zipf": lambda rng, size: -1.07 * np.log(1 + np.arange(size)),
+    "masked": lambda rng, size: np.append(0.0, np.where(rng.random(size - 1) < 0.9, -np.inf, 0.5)),
+    "offset": lambda rng, size: 1e8 + rng.normal(size=size),
+    "wide": lambda rng, size: rng.uniform(-1e5, 1e5, size),
+}
+
+
+@pytest.mark.parametrize("size", [2, 10, 100, 1000])
+@pytest.mark.parametrize("kind", KINDS)
+def test_probabilities_of_all_kinds_of_logits(kind, size):
+    logits = KINDS[kind](np.random.default_rng(size), size)
+    expected = special.softmax(logits)
+    assert argmax_probabilities(logits) == pytest.approx(expected, rel=0, abs=1e-9)
+
+
 def test_probabilities_of_many_classes_take_no_square_of_their_number():
-    logits = np.random.default_rng(0).normal(size=20_000)
+    logits = np.random.default_rng(0).normal(scale=2, size=50_000)
+    tracemalloc.start()
     won = argmax_probabilities(logits)
-    assert np.abs(won - special.softmax(logits)).max() < 1e-12
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.abs(won - special.softmax(logits)).max() < 1e-11
+    assert peak < 200e6
+
+
+@pytest.mark.parametrize("noise", [stats.norm, stats.uniform, stats.expon])
+def test_rows_of_a_batch_share_the_calls_of_their_law(noise, monkeypatch):
+    calls = []
+
+    class Counted(Law):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            cdf = self.cdf
+            self.cdf = lambda x: calls.append(None) or cdf(x)
+
+    monkeypatch.setattr(trick, "Law", Counted)
+    logits = np.random.default_rng(0).normal(size=(300, 3))
+    argmax_probabilities(logits, noise)
+    of_batch = len(calls)
+    argmax_probabilities(logits[0], noise)
+    assert of_batch < 4 * (len(calls) - of_batch)
 
 
 def test_a_law_whose_probabilities_are_not_found_is_refused():
     # A narrow peak, away from the median.
     narrow = stats.Mixture(
-        [stats.Normal(mu=0.0, sigma=1e-3), stats.Normal(mu=5.0)], weights=[0.5, 0.5]
+        [stats.Normal(mu=0.0, sigma=1e-9), stats.Normal(mu=5.0)], weights=[0.5, 0.5]
     )
     with pytest.raises(ValueError, match="^noise: expected .*, got "):
         argmax_probabilities([0.4, 0.0, -0.7], narrow)
