@@ -185,7 +185,7 @@ def test_other_states_of_one_seed_give_other_draws(case, monkeypatch):
 def test_tasks_take_nothing_else_from_the_generator(num_tasks, monkeypatch):
     monkeypatch.setattr(categorical, "_TASK_SIZE", 1)
     rng, other = np.random.default_rng(5), np.random.default_rng(5)
-    sample_categorical(np.zeros((num_tasks, 4000)), rng=rng)
+    sample_categorical(np.zeros((num_tasks, 5000)), rng=rng)
     other.bytes(16)
     assert rng.bit_generator.state == other.bit_generator.state
 

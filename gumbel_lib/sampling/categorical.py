@@ -23,8 +23,9 @@ Method = Callable[[Floats, int, np.random.Generator, Share], Indices]
 # The law does not depend on these constants; time, memory and the draws of a seed do. The times
 # beside them were taken on a two-core x86-64 machine, for float64 logits of standard deviation 2.
 
-# Logits up to which one draw of each row takes noise for every class: 20 us for 4096.
-_SHORT = 1 << 12
+# Logits up to which one draw of each row takes noise for every class: 45 us for 8192, where other
+# methods take 50 to 70.
+_SHORT = 1 << 13
 # Draws of one such row that are searched for in its sums without a plan, which would take 5 us.
 _FEW = 256
 # A perturbed logit between these has its noise to 2**-33.
@@ -32,8 +33,10 @@ _LOW, _HIGH = -(2.0**20), 2.0**20
 # The defaults of `axis` and `workers`, which are told from other numbers by identity: True is no 1.
 _LAST, _ALONE = -1, 1
 _ARRAY, _GENERATOR, _FLOAT = np.ndarray, np.random.Generator, np.dtype(np.float64)
-# Classes that are summed line by line: their number fits a signed byte.
-_LINES = 128
+# Classes that are summed line by line: a byte counts those that a draw has passed.
+_LINES = 256
+# Classes up to which no block is worth a try.
+_LEAST_BLOCKS = 128
 # Neighbouring classes that are summed together, for a row or draws beyond the cache. With 4096 or
 # 16,384 the time is within a fifth.
 _STRETCH = 1 << 13
@@ -111,28 +114,28 @@ def sample_categorical(
 
     Notes
     -----
-    One draw of each row takes Gumbel noise for every class up to 4096 logits in all. Beyond that
-    the time of each method is predicted in microseconds, and the least one is taken. With N rows,
-    K classes and d draws a row:
+    One draw of each row takes Gumbel noise for every class up to 8192 logits in all, and up to 256
+    draws of one such row a search. Beyond that the time of each method is predicted in
+    microseconds, and the least one is taken. With N rows, K classes and d draws a row:
 
-    ====================================================== ==============================
-    method                                                 prediction
-    ====================================================== ==============================
-    lines: sums class by class, for all rows at once,      10 + 2.2 K + N K (0.002 + 0.0003 d)
-    up to 128 classes
-    sums: over sqrt(K) stretches of a row and inside one,  20 + N (0.2 + 0.0028 K)
-    one draw
-    search: a binary search of a row's cumulative sums     10 + N (0.8 + 0.005 K + 0.007 d log2(2K))
-    table: the indexed inverse CDF, which begins each      5 + N (16 + 0.0075 K + 0.008 d)
+    ==================================================== ==========================================
+    method                                               prediction
+    ==================================================== ==========================================
+    lines: sums class by class, for all rows at once,    10 + 2.2 K + N K (0.002 + 0.0003 d)
+    up to 256 classes
+    sums: over some sqrt(K) stretches of a row, then     20 + N (0.1 + 0.0026 K + d (0.1 + 0.004 r))
+    inside one; r is sqrt(K)
+    search: a binary search of a row's cumulative sums   10 + N (0.8 + 0.005 K + 0.006 d log2(2 K))
+    table: the indexed inverse CDF, which begins each    5 + N (22 + 0.0075 K + 0.008 d)
     search at a guide
-    blocks: the race above, more than 128 classes          80 + N (0.0003 K + d + 0.025 d sqrt(K))
-    stretches: sums over 8192 neighbours, then inside      N (30 + 0.005 K + 0.06 d
-    those that hold draws                                  + 35 min(d, K / 8192))
-    ====================================================== ==============================
+    blocks: the race above, more than 128 classes        80 + N (0.0003 K + d (2 + 0.011 r))
+    stretches: sums over 8192 neighbours, then inside    N (30 + 0.005 K + 0.06 d
+    those that hold draws                                + 35 min(d, K / 8192))
+    ==================================================== ==========================================
 
     Beyond 1e5 classes the numbers of search and table grow, since they leave the cache. The
-    predictions were fitted on one x86-64 machine; elsewhere they may miss the fastest method, not
-    the law.
+    predictions were fitted on one x86-64 machine to logits of standard deviation 2; elsewhere they
+    may miss the fastest method, not the law.
 
     The race has sqrt(2K) blocks, rounded up to a power of two: up to 1024 of them hold every n-th
     class, where n is their number, more hold neighbours. Draws that are still open after K/16
@@ -282,24 +285,22 @@ def _predicted(num_rows: int, num_classes: int, repeated: int) -> dict[Method, f
     Fitted to times of 260 shapes. Beyond 1e5 classes sums and tables leave the cache.
     """
     rows, classes, draws = float(num_rows), float(num_classes), float(repeated)
-    far = classes / 1e5
+    far, root = classes / 1e5, math.sqrt(classes)
     once = min(draws, classes / _STRETCH)  # stretches that hold a draw
     times: dict[Method, float] = {}
     times[_by_stretches] = rows * (30 + 0.005 * classes + 35 * once + 0.06 * draws)
-    if num_classes > _LINES:
-        a_try = 1 + 0.025 * math.sqrt(classes)
-        times[_by_blocks] = 80 + rows * (0.0003 * classes + a_try * draws)
-    else:
+    if num_classes > _LEAST_BLOCKS:
+        times[_by_blocks] = 80 + rows * (0.0003 * classes + (2 + 0.011 * root) * draws)
+    if num_classes <= _LINES:
         chunks = 1 + rows * classes / _TASK_SIZE
         times[_by_lines] = 10 + classes * (2.2 * chunks + rows * (0.002 + 0.0003 * draws))
     if num_classes <= _MOST_HELD:
-        step = 0.007 * (1 + 0.1 * far)
-        depth = 1 + math.log2(classes)
-        times[_by_search] = 10 + rows * (0.8 + 0.005 * classes + step * depth * draws)
-        look = 0.008 + 0.006 * min(far, 4)
-        times[_by_table] = 5 + rows * (16 + (0.0075 + 0.00075 * far) * classes + look * draws)
-        if repeated == 1:
-            times[_by_sums] = 20 + rows * (0.2 + 0.0028 * classes)
+        find = 0.006 * (1 + math.log2(classes)) * (1 + 0.2 * far)
+        times[_by_search] = 10 + rows * (0.8 + 0.005 * classes + find * draws)
+        make, look = 0.0075 + 0.009 * min(far / 4, 1), 0.008 + 0.006 * min(far, 4)
+        times[_by_table] = 5 + rows * (22 + make * classes + look * draws)
+        pick = 0.1 + 0.004 * root
+        times[_by_sums] = 20 + rows * (0.1 + 0.0026 * classes + pick * draws)
     return times
 
 
@@ -337,11 +338,11 @@ def _by_lines(rows: Floats, repeated: int, rng: np.random.Generator, share: Shar
     for start in range(0, repeated, step):
         drawn = index[:, start : start + step] if wide else index[:, start : start + step].T
         reached = rng.random(drawn.shape) * lines[-1]
-        count = np.zeros(drawn.shape, np.int8)
+        count = np.zeros(drawn.shape, np.uint8)
         passed = np.empty(drawn.shape, np.bool_)
         for line in lines[:-1]:
             np.less_equal(line, reached, out=passed)
-            count += passed.view(np.int8)
+            count += passed.view(np.uint8)
         drawn[:] = count
     return index
 
@@ -354,13 +355,13 @@ def _by_sums(rows: Floats, repeated: int, rng: np.random.Generator, share: Share
     weights = np.zeros((num_rows, number * length))
     weights[:, :num_classes] = _weights(rows)
     stretches = weights.reshape(num_rows, number, length)
-    sums = stretches.sum(axis=2).cumsum(axis=1)
-    levels = rng.random((2, num_rows, 1))
-    stretch = (sums > levels[0] * sums[:, -1:]).argmax(axis=1)
-    inside = stretches[np.arange(num_rows), stretch].cumsum(axis=1)
-    place = (inside > levels[1] * inside[:, -1:]).argmax(axis=1)
+    sums = stretches.sum(axis=2).cumsum(axis=1)[:, None]
+    levels = rng.random((2, num_rows, repeated, 1))
+    stretch = (sums > levels[0] * sums[..., -1:]).argmax(axis=2)
+    inside = stretches[np.arange(num_rows)[:, None], stretch].cumsum(axis=2)
+    place = (inside > levels[1] * inside[..., -1:]).argmax(axis=2)
     index: Indices = stretch * length + place
-    return index[:, None]
+    return index
 
 
 def _by_search(rows: Floats, repeated: int, rng: np.random.Generator, share: Share) -> Indices:
