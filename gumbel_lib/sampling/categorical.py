@@ -118,20 +118,20 @@ def sample_categorical(
     draws of one such row a search. Beyond that the time of each method is predicted in
     microseconds, and the least one is taken. With N rows, K classes and d draws a row:
 
-    ==================================================== ==========================================
-    method                                               prediction
-    ==================================================== ==========================================
-    lines: sums class by class, for all rows at once,    10 + 2.2 K + N K (0.002 + 0.0003 d)
+    =================================================== ============================================
+    method                                              prediction
+    =================================================== ============================================
+    lines: sums class by class, for all rows at once,   10 + 2.2 K + N K (0.002 + 0.0003 d)
     up to 256 classes
-    sums: over some sqrt(K) stretches of a row, then     20 + N (0.1 + 0.0026 K + d (0.1 + 0.004 r))
+    sums: over some sqrt(K) stretches of a row, then    20 + N (0.1 + 0.0026 K + d (0.1 + 0.004 r))
     inside one; r is sqrt(K)
-    search: a binary search of a row's cumulative sums   10 + N (0.8 + 0.005 K + 0.006 d log2(2 K))
-    table: the indexed inverse CDF, which begins each    5 + N (22 + 0.0075 K + 0.008 d)
+    search: a binary search of a row's cumulative sums  10 + N (0.8 + 0.005 K + 0.006 d log2(2 K))
+    table: the indexed inverse CDF, which begins each   5 + N (22 + 0.0075 K + 0.008 d)
     search at a guide
-    blocks: the race above, more than 128 classes        80 + N (0.0003 K + d (2 + 0.011 r))
-    stretches: sums over 8192 neighbours, then inside    N (30 + 0.005 K + 0.06 d
-    those that hold draws                                + 35 min(d, K / 8192))
-    ==================================================== ==========================================
+    blocks: the race above, more than 128 classes       80 + N (0.0003 K + d (2 + 0.03 min(r, 350)))
+    stretches: sums over 8192 neighbours, then inside   N (30 + 0.005 K + 0.06 d
+    those that hold draws                               + 35 min(d, K / 8192))
+    =================================================== ============================================
 
     Beyond 1e5 classes the numbers of search and table grow, since they leave the cache. The
     predictions were fitted on one x86-64 machine to logits of standard deviation 2; elsewhere they
@@ -290,7 +290,7 @@ def _predicted(num_rows: int, num_classes: int, repeated: int) -> dict[Method, f
     times: dict[Method, float] = {}
     times[_by_stretches] = rows * (30 + 0.005 * classes + 35 * once + 0.06 * draws)
     if num_classes > _LEAST_BLOCKS:
-        times[_by_blocks] = 80 + rows * (0.0003 * classes + (2 + 0.011 * root) * draws)
+        times[_by_blocks] = 80 + rows * (0.0003 * classes + (2 + 0.03 * min(root, 350)) * draws)
     if num_classes <= _LINES:
         chunks = 1 + rows * classes / _TASK_SIZE
         times[_by_lines] = 10 + classes * (2.2 * chunks + rows * (0.002 + 0.0003 * draws))
