@@ -107,6 +107,7 @@ def test_keyed_noise_of_the_least_and_the_largest_word(word, level, monkeypatch)
         ("seed", (-1, 0, 0, 1)),
         ("seed", (2**64, 0, 0, 1)),
         ("row", (0, 0.5, 0, 1)),
+        ("row", (0, 2**64, 0, 1)),
         ("start", (0, 0, -1, 1)),
         ("start", (0, 0, 2**64, 1)),
         ("size", (0, 0, 0, 2**60)),
@@ -216,6 +217,10 @@ def test_exponentials_are_places_times_steps():
     for place in (2, 3, 12_345, 2**40):
         drawn = noise._generator_at(place).standard_exponential(256)
         assert np.array_equal(drawn, place * steps)
+    # The strips of float32 are the same, with 2**23 places in each.
+    for place in (1, 2, 12_345, 2**20):
+        drawn = noise._generator_at(place, "float32").standard_exponential(256, dtype=np.float32)
+        np.testing.assert_allclose(drawn, place * 2.0**30 * steps, rtol=2**-22)
 
 
 @pytest.mark.parametrize("odds", [3e3, 1e6, 1e9])
@@ -252,7 +257,7 @@ def test_a_few_levels_are_summed(odds, levels):
     assert levels_probability(odds, levels) == pytest.approx(summed, rel=1e-12)
 
 
-@pytest.mark.parametrize("odds", [1e-9, 0.05, 0.5, 1.0, 1e2, 6e3, 7e3, 1e5])
+@pytest.mark.parametrize("odds", [1e-9, 0.05, 0.5, 1.0, 1e2, 6e3, 7e3, 7e4, 1e5])
 def test_more_levels_keep_the_stated_accuracy(odds):
     levels = 2**16 + 1
     summed = math.fsum((j / levels) ** odds for j in range(levels)) / levels
@@ -266,7 +271,8 @@ def test_bad_odds_levels_and_steps_are_named():
         ("odds", lambda: strips_probability(np.inf, [1.0])),
         ("steps", lambda: strips_probability(1.0, "small")),
         ("steps", lambda: strips_probability(1.0, [])),
-        ("steps", lambda: strips_probability(1.0, [0.0, -1.0])),
+        ("steps", lambda: strips_probability(1.0, [0.0, 1.0])),
+        ("steps", lambda: strips_probability(1.0, [1.0, -1.0])),
         ("steps", lambda: strips_probability(1.0, [1.0, np.nan])),
         ("steps", lambda: strips_probability(1.0, [np.inf])),
     ):
