@@ -13,6 +13,7 @@ import ast
 import multiprocessing
 import os
 import random
+import resource
 import shutil
 import sys
 import tempfile
@@ -86,7 +87,7 @@ FORKS.set_forkserver_preload(
         "torch",
     ]
 )
-PATIENCE = 300  # seconds, after which a change that makes the tests hang counts as noticed
+PATIENCE = 300  # seconds of a processor; a change that makes the tests hang counts as noticed
 
 
 def changes(tree: ast.Module) -> Iterator[tuple[ast.AST, str, object, str]]:
@@ -138,6 +139,7 @@ def mutants(path: Path) -> list[tuple[str, str]]:
 
 def _test(root: Path, module: str, source: str) -> None:
     """Run the tests of a module on this source of it, and exit with their code."""
+    resource.setrlimit(resource.RLIMIT_CPU, (PATIENCE, PATIENCE))
     names = TESTS.get(module, [Path(module).name])
     tests = [str(root / "tests" / f"test_{name}.py") for name in names]
     with tempfile.TemporaryDirectory() as folder:
@@ -157,7 +159,7 @@ def passes(root: Path, module: str, source: str) -> bool:
     """Whether the tests of a module pass on this source of it."""
     process = FORKS.Process(target=_test, args=(root, module, source))
     process.start()
-    process.join(PATIENCE)
+    process.join(10 * PATIENCE)  # longer, since others may use the processors too
     process.kill()
     process.join()
     return process.exitcode == 0

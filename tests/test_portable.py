@@ -1,5 +1,9 @@
 """`make portable` can fail: a cell that prints a last bit is reported on a lowered processor."""
 
+import os
+import subprocess
+import sys
+
 import nbformat
 import portable
 import pytest
@@ -46,3 +50,15 @@ def test_other_processors_keep_their_blas(monkeypatch):
     found = {"SIMD Extensions": {"found": ["ASIMDHP"]}}
     monkeypatch.setattr(portable.np, "show_config", lambda mode: found)
     assert portable.environments() == [{"NPY_DISABLE_CPU_FEATURES": "ASIMDHP"}]
+
+
+@pytest.mark.parametrize("isa", ["NONE", *sorted({isa for _, isa in portable.MATCHING.values()})])
+def test_xla_knows_each_level(isa):
+    # XLA only warns of a name that it does not know, and keeps the whole processor.
+    if not any("XLA_FLAGS" in level for level in portable.environments()):
+        pytest.skip("XLA keeps the whole processor here")
+    variables = {"XLA_FLAGS": f"--xla_cpu_max_isa={isa}"}
+    command = [sys.executable, "-c", "import jax.numpy as jnp; jnp.zeros(2).block_until_ready()"]
+    done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert ("Unknown CPU ISA" in done.stderr) == (isa == "NONE")
