@@ -78,6 +78,11 @@ def test_half_precision_counts_in_float64():
         assert np.array_equal(got, gradient(observed.astype(float), samples.astype(float), 0.7))
 
 
+def test_rolls_of_any_number_sum_to_one():
+    for num_rolls in (1, 2**62, 2**63 - 1):
+        assert die.roll([0.5, 0.5], num_rolls, rng=0).sum() == pytest.approx(1)
+
+
 def test_probabilities_may_miss_one_by_a_millionth():
     for sum_less_one in (-9e-7, 9e-7):
         assert die.roll([0.3, 0.7 + sum_less_one, 0.0], 4, (5,), rng=0).shape == (5, 3)
@@ -193,7 +198,7 @@ def test_minimiser_is_that_of_a_slow_search(temperature):
 @pytest.mark.parametrize(
     ("probs", "temperature"),
     [
-        ([0.6, 0.0, 0.4], 0.4),
+        ([0.6, 0.0, 0.4, 0.0], 0.4),
         ([0.4, 0.35, 0.25], 5.0),
         ([0.5, 0.3, 0.2], 0.05),
         ([0.3, 0.7], 0.8),
