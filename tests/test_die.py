@@ -202,6 +202,11 @@ def test_minimiser_is_that_of_a_slow_search(temperature):
         ([0.4, 0.35, 0.25], 5.0),
         ([0.5, 0.3, 0.2], 0.05),
         ([0.3, 0.7], 0.8),
+        # Where a search from the truth or from equal logits stalls on a plateau.
+        ([0.015, 0.155, 0.063, 0.722, 0.045], 0.614),
+        ([0.336, 0.341, 0.213, 0.097, 0.013], 0.588),
+        ([0.17, 0.266, 0.093, 0.049, 0.122, 0.3], 0.117),
+        ([0.251, 0.118, 0.422, 0.003, 0.206], 0.204),
     ],
 )
 def test_no_other_place_has_a_lower_loss(probs, temperature):
@@ -210,10 +215,11 @@ def test_no_other_place_has_a_lower_loss(probs, temperature):
 
     q = np.log(np.maximum(die.expected_loss_minimiser(probs, temperature), 1e-300))
     assert special.logsumexp(q) == pytest.approx(0, abs=1e-9)
-    # Neighbours, corners (where all mass lies on one face), and anywhere.
+    # Neighbours, corners (where all mass lies on one face), powers of the truth, and anywhere.
     rng = np.random.default_rng(0)
     faces = np.eye(len(probs))
     others = [*(q + 0.05 * faces), *(q - 0.05 * faces), *(30 * faces)]
+    others += [power * np.log(np.maximum(probs, 1e-3)) for power in range(1, 20)]
     others += [*rng.normal(scale=3, size=(30, len(probs)))]
     assert loss(q) < min(map(loss, others)) + 1e-7
 
