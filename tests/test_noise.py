@@ -184,9 +184,10 @@ def test_truncation_takes_any_number_as_its_bound(upper, dtype):
     [
         ("perturbed", [0.0, None], 1.0),
         ("perturbed", np.array([1j, 2]), 1.0),
-        ("perturbed", np.array([np.nan]), 1.0),
+        ("perturbed", np.array([0.0, np.nan]), 1.0),
         ("upper", np.array([0.0]), "one"),
         ("upper", np.array([0.0]), np.nan),
+        ("upper", np.array([0.0]), [0.0, np.nan]),
         ("upper", np.array([0.0]), np.array([1j])),
         ("upper", np.array([0.0]), True),
         ("upper", np.array([0.0]), np.bool_(True)),
