@@ -443,13 +443,15 @@ def expected_loss_minimiser(true_probs: ArrayLike, temperature: float) -> Floats
         gradient = weight @ (slopes[0] * parts[:, None] + slopes[2] - 2 * probs * slopes[1])
         return float(weight @ parts), gradient[:-1] / unit
 
-    # The loss has plateaus, where a search may stall: start at the truth and at equal logits.
+    # The loss has plateaus and several valleys, where a search may stall: start at equal logits,
+    # at the truth, and at the best of its powers, which pass near the minimum.
     truth = np.log(np.maximum(probs, 1e-3))
-    starts = truth[:-1] - truth[-1], np.zeros(probs.size - 1)
+    truth = truth[:-1] - truth[-1]
+    best = min(np.geomspace(0.25, 32, 29), key=lambda power: loss(power * truth)[0])
     found = min(
         (
-            optimize.minimize(loss, start, method="BFGS", jac=True, options={"gtol": 1e-9})
-            for start in starts
+            optimize.minimize(loss, power * truth, method="BFGS", jac=True, options={"gtol": 1e-9})
+            for power in (0.0, 1.0, best)
         ),
         key=lambda result: float(result.fun),
     )

@@ -18,17 +18,22 @@ settings.register_profile("book", deadline=None, max_examples=60, derandomize=Tr
 settings.load_profile("book")
 
 
+def shared_compilation(folder):
+    """Variables that let processes share what XLA compiles, slower work than running it."""
+    return {
+        "JAX_COMPILATION_CACHE_DIR": folder,
+        "JAX_COMPILATION_CACHE_MAX_SIZE": str(2**30),  # with a limit, JAX locks the folder
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+
+
 def pytest_configure(config):
-    """Let all workers and kernels of a run share what XLA compiles, slower work than running it."""
+    """Let all workers and kernels of a run share what XLA compiles."""
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         folder = tempfile.TemporaryDirectory(prefix="gumbel-jax-")
         config.add_cleanup(folder.cleanup)
-        os.environ |= {
-            "JAX_COMPILATION_CACHE_DIR": folder.name,
-            "JAX_COMPILATION_CACHE_MAX_SIZE": str(2**30),  # with a limit, JAX locks the folder
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-        }
+        os.environ |= shared_compilation(folder.name)
 
 
 @pytest.fixture(scope="session")

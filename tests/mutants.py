@@ -13,29 +13,32 @@ import ast
 import multiprocessing
 import os
 import random
+import resource
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
+from itertools import compress
 from pathlib import Path
 
 import pytest
+from conftest import shared_compilation
 from tqdm import tqdm
 
 ROOT = Path(__file__).parents[1]
 # The tests of a module stand in the file of its name, or in these.
 TESTS = {
     "_checks": [
-        "arrays",
         "trick",
-        "noise",
         "relaxation",
-        "concrete",
+        "noise",
         "die",
-        "sampling",
         "without_replacement",
+        "sampling",
+        "concrete",
+        "arrays",
     ],
     "_quadrature": ["concrete", "die"],
     "noise": ["noise", "arrays"],
@@ -62,16 +65,30 @@ SWAPS: dict[type, list[type]] = {
     ast.Or: [ast.And],
     ast.BitOr: [ast.BitAnd],
     ast.BitAnd: [ast.BitOr],
+    ast.BitXor: [ast.BitOr],
     ast.LShift: [ast.RShift],
+    ast.RShift: [ast.LShift],
 }
 NAMES = {"max": "min", "min": "max", "exp": "expm1", "any": "all", "all": "any", "log1p": "log"}
 NAMES |= {"maximum": "minimum", "minimum": "maximum", "argmax": "argmin", "expm1": "exp"}
 # Each change is tried in a fork of a process that has the large libraries, but not ours.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
-    ["hypothesis.extra.numpy", "jax", "mpmath", "pytest", "scipy.stats", "scipy.optimize"]
+    [
+        "array_api_strict",
+        "dask.array",
+        "distributed",
+        "hypothesis.extra.numpy",
+        "jax",
+        "mpmath",
+        "nbval.plugin",
+        "pytest",
+        "scipy.optimize",
+        "scipy.stats",
+        "torch",
+    ]
 )
-PATIENCE = 300  # seconds, after which a change that makes the tests hang counts as noticed
+PATIENCE = 300  # seconds of a processor; a change that makes the tests hang counts as noticed
 
 
 def changes(tree: ast.Module) -> Iterator[tuple[ast.AST, str, object, str]]:
@@ -86,14 +103,12 @@ def changes(tree: ast.Module) -> Iterator[tuple[ast.AST, str, object, str]]:
     for node in ast.walk(tree):
         if node in annotations:
             continue
-        for field in ("op", "ops"):
-            old = getattr(node, field, None)
-            for one in old if isinstance(old, list) else [old]:
-                for new in SWAPS.get(type(one), []):
-                    value = new() if field == "op" else [new(), *old[1:]]
-                    name = f"{type(one).__name__} -> {new.__name__}"
-                    if field == "op" or one is old[0]:
-                        yield node, field, value, name
+        for new in SWAPS.get(type(getattr(node, "op", None)), []):
+            yield node, "op", new(), f"{type(node.op).__name__} -> {new.__name__}"  # type: ignore[attr-defined]
+        for i, old in enumerate(getattr(node, "ops", [])):
+            for new in SWAPS.get(type(old), []):
+                name = f"{type(old).__name__} -> {new.__name__}"
+                yield node, "ops", [*node.ops[:i], new(), *node.ops[i + 1 :]], name  # type: ignore[attr-defined]
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             yield node, "op", ast.UAdd(), "minus dropped"
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
@@ -123,31 +138,60 @@ def mutants(path: Path) -> list[tuple[str, str]]:
     return found
 
 
-def _test(module: str, changed: str) -> None:
-    """Run the tests of a module on its changed source, and exit with their code."""
+def _test(root: Path, module: str, source: str) -> None:
+    """Run the tests of a module on this source of it, and exit with their code."""
+    resource.setrlimit(resource.RLIMIT_CPU, (PATIENCE, PATIENCE))
     names = TESTS.get(module, [Path(module).name])
-    tests = [str(ROOT / "tests" / f"test_{name}.py") for name in names]
+    tests = [str(root / "tests" / f"test_{name}.py") for name in names]
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder, "gumbel_lib")
-        shutil.copytree(ROOT / "gumbel_lib", library, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(root / "gumbel_lib", library, ignore=shutil.ignore_patterns("__pycache__"))
         target = library / f"{module}.py"
-        target.write_text(changed, encoding="utf-8")
+        target.write_text(source, encoding="utf-8")
         sys.path.insert(0, folder)
         os.chdir(folder)
-        command = ["-x", "-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT)]
+        command = ["-x", "-q", "-p", "no:cacheprovider", "--rootdir", str(root)]
         with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
             code = pytest.main([*command, "--doctest-modules", *tests, str(target)])
     sys.exit(int(code))
 
 
-def survives(module: str, changed: str) -> bool:
-    """Whether the tests of a module pass with its source changed."""
-    process = FORKS.Process(target=_test, args=(module, changed))
+def passes(root: Path, module: str, source: str) -> bool:
+    """Whether the tests of a module pass on this source of it."""
+    process = FORKS.Process(target=_test, args=(root, module, source))
     process.start()
-    process.join(PATIENCE)
+    process.join(10 * PATIENCE)  # longer, since others may use the processors too
     process.kill()
     process.join()
     return process.exitcode == 0
+
+
+def passing(root: Path, jobs: list[tuple[str, str]]) -> list[bool]:
+    """`passes` of every module and source, as many at once as there are processors."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        passed = pool.map(lambda job: passes(root, *job), jobs)
+        return list(tqdm(passed, total=len(jobs), unit="change", disable=None))
+
+
+def survivors(root: Path, modules: list[str], sample: int, seed: int) -> tuple[list[str], int]:
+    """The changes that no test notices, of as many drawn in each module, and how many were tried.
+
+    Tests that fail without a change, or that pytest cannot run, would seem to notice everything,
+    so they are refused first.
+    """
+    paths = [root / "gumbel_lib" / f"{module}.py" for module in modules]
+    unchanged = [ast.unparse(ast.parse(path.read_text(encoding="utf-8"))) for path in paths]
+    passed = passing(root, list(zip(modules, unchanged, strict=True)))
+    failing = [module for module, well in zip(modules, passed, strict=True) if not well]
+    if failing:
+        sys.exit(f"expected tests that pass without a change, not those of {', '.join(failing)}")
+    places, jobs = [], []
+    for module, path in zip(modules, paths, strict=True):
+        every = mutants(path)
+        for place, changed in random.Random(seed).sample(every, min(sample, len(every))):
+            places.append(place)
+            jobs.append((module, changed))
+    return list(compress(places, passing(root, jobs))), len(jobs)
 
 
 def main() -> int:
@@ -166,22 +210,12 @@ def main() -> int:
     for module in options.modules:
         if module not in mathematics:
             parser.error(f"modules: expected some of {', '.join(mathematics)}, got {module!r}")
-    jobs = []
-    for module in options.modules or mathematics:
-        every = mutants(ROOT / "gumbel_lib" / f"{module}.py")
-        some = random.Random(options.seed).sample(every, min(options.sample, len(every)))
-        jobs += [(module, place, changed) for place, changed in some]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        alive = pool.map(lambda job: survives(job[0], job[2]), jobs)
-        survivors = [
-            place
-            for (_, place, _), lives in zip(
-                jobs, tqdm(alive, total=len(jobs), unit="change", disable=None), strict=True
-            )
-            if lives
-        ]
-    print("\n".join(survivors))
-    print(f"{len(jobs) - len(survivors)} of {len(jobs)} changes noticed.")
+    with tempfile.TemporaryDirectory(prefix="gumbel-jax-") as folder:
+        os.environ |= shared_compilation(folder)  # read as the forks' JAX is loaded
+        chosen = options.modules or mathematics
+        found, tried = survivors(ROOT, chosen, options.sample, options.seed)
+    print("\n".join(found))
+    print(f"{tried - len(found)} of {tried} changes noticed.")
     return 0
 
 

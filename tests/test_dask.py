@@ -120,6 +120,7 @@ def test_progress_is_shown(capsys):
         ("logits", da.ma.masked_array(da.zeros(4), mask=[0, 1, 0, 0]), {"keyed": False}),
         ("logits", da.zeros((2, 2, 2)), {}),
         ("logits", da.zeros(6)[da.ones(6) > 0], {}),
+        ("logits", da.zeros((6, 2))[da.ones(6) > 0], {}),
         ("logits", da.full(6, np.nan), {}),
         ("logits", da.full((1, 6), -np.inf), {}),
         ("k", da.zeros(6), {"k": 0}),

@@ -78,6 +78,19 @@ def test_half_precision_counts_in_float64():
         assert np.array_equal(got, gradient(observed.astype(float), samples.astype(float), 0.7))
 
 
+def test_rolls_of_any_number_sum_to_one():
+    for num_rolls in (1, 2**62, 2**63 - 1):
+        assert die.roll([0.5, 0.5], num_rolls, rng=0).sum() == pytest.approx(1)
+
+
+def test_probabilities_may_miss_one_by_a_millionth():
+    for sum_less_one in (-9e-7, 9e-7):
+        assert die.roll([0.3, 0.7 + sum_less_one, 0.0], 4, (5,), rng=0).shape == (5, 3)
+    for sum_less_one in (-2e-6, 2e-6):
+        with pytest.raises(ValueError, match="^true_probs: expected probabilities that sum to 1"):
+            die.roll([0.3, 0.7 + sum_less_one, 0.0], 4, rng=0)
+
+
 def test_sse_example_of_the_article():
     y, b = np.array([2, 0, 0, 1, 0, 0]) / 3, np.array([0.1, 0.1, 0.1, 0.3, 0.2, 0.2])
     assert die.sse(y, b) == pytest.approx(19 / 45)
@@ -92,17 +105,29 @@ def test_rolls_have_the_multinomial_mean_and_variance():
     assert np.allclose(y.var(axis=0), variance, rtol=0.03)
 
 
-def test_training_by_one_step_by_hand():
-    run = die.train(PROBS, num_steps=2, replicates=3, rng=5)
+@pytest.mark.parametrize("options", [{}, {"end_temperature": 1e-3}])
+def test_training_by_one_step_by_hand(options):
+    run = die.train(PROBS, num_steps=2, replicates=3, rng=5, **options)
     rng = np.random.default_rng(5)
     observed = die.roll(PROBS, 20, (2, 3), rng=rng)
     logits = np.zeros((3, 6))
-    for step, temperature in enumerate((2.0, 0.5)):
+    temperatures = [2.0, options.get("end_temperature", 0.5)]
+    for step, temperature in enumerate(temperatures):
         assert np.allclose(run.distance[step], die.sse(PROBS, special.softmax(logits, axis=-1)))
         relaxed = gumbel_softmax(logits, standard_gumbel((3, 6), rng=rng), temperature)
         logits -= 0.02 * die.sse_gradient(observed[step], relaxed, temperature)
     assert np.allclose(run.probs, special.softmax(logits, axis=-1))
-    assert run.temperatures.tolist() == [2.0, 0.5]
+    assert run.temperatures.tolist() == pytest.approx(temperatures)
+    assert die.train(PROBS, num_steps=1, rng=0).probs.shape == (1, 6)
+
+
+@pytest.mark.parametrize("at_once", [1, 40])
+def test_training_in_slices_changes_nothing(at_once, monkeypatch):
+    options = {"num_steps": 7, "replicates": 3, "rng": 5}
+    whole = die.train(PROBS, **options)
+    monkeypatch.setattr(die, "_AT_ONCE", at_once)
+    for part, expected in zip(die.train(PROBS, **options), whole, strict=True):
+        assert np.array_equal(part, expected)
 
 
 def test_training_comes_near_the_reference_figures():
@@ -172,7 +197,17 @@ def test_minimiser_is_that_of_a_slow_search(temperature):
 
 @pytest.mark.parametrize(
     ("probs", "temperature"),
-    [([0.6, 0.0, 0.4], 0.4), ([0.4, 0.35, 0.25], 5.0), ([0.5, 0.3, 0.2], 0.05)],
+    [
+        ([0.6, 0.0, 0.4, 0.0], 0.4),
+        ([0.4, 0.35, 0.25], 5.0),
+        ([0.5, 0.3, 0.2], 0.05),
+        ([0.3, 0.7], 0.8),
+        # Where a search from the truth or from equal logits stalls on a plateau.
+        ([0.015, 0.155, 0.063, 0.722, 0.045], 0.614),
+        ([0.336, 0.341, 0.213, 0.097, 0.013], 0.588),
+        ([0.17, 0.266, 0.093, 0.049, 0.122, 0.3], 0.117),
+        ([0.251, 0.118, 0.422, 0.003, 0.206], 0.204),
+    ],
 )
 def test_no_other_place_has_a_lower_loss(probs, temperature):
     def loss(logits):
@@ -180,10 +215,11 @@ def test_no_other_place_has_a_lower_loss(probs, temperature):
 
     q = np.log(np.maximum(die.expected_loss_minimiser(probs, temperature), 1e-300))
     assert special.logsumexp(q) == pytest.approx(0, abs=1e-9)
-    # Neighbours, corners (where all mass lies on one face), and anywhere.
+    # Neighbours, corners (where all mass lies on one face), powers of the truth, and anywhere.
     rng = np.random.default_rng(0)
     faces = np.eye(len(probs))
     others = [*(q + 0.05 * faces), *(q - 0.05 * faces), *(30 * faces)]
+    others += [power * np.log(np.maximum(probs, 1e-3)) for power in range(1, 20)]
     others += [*rng.normal(scale=3, size=(30, len(probs)))]
     assert loss(q) < min(map(loss, others)) + 1e-7
 
@@ -209,6 +245,7 @@ BAD = {
     "steps": (PROBS, {"num_steps": 0}, "num_steps"),
     "batch": (PROBS, {"num_rolls": 0}, "num_rolls"),
     "rate": (PROBS, {"learning_rate": -1.0}, "learning_rate"),
+    "rates": (PROBS, {"learning_rate": [0.1]}, "learning_rate"),
     "temperature": (PROBS, {"end_temperature": 0.0}, "end_temperature"),
     "replicates": (PROBS, {"replicates": 1.5}, "replicates"),
     "samples": (PROBS, {"num_samples": 0}, "num_samples"),
@@ -261,6 +298,8 @@ def test_bad_gradient_input_is_named():
         die.expected_loss(PROBS, np.zeros(6), 1.0, 0)
     with pytest.raises(ValueError, match="^observed: expected 3 classes as in predicted"):
         die.sse([0.5, 0.5], [0.2, 0.3, 0.5])
+    with pytest.raises(ValueError, match="^true_probs: expected probabilities >= 0, got -0.2$"):
+        die.roll([1.2, -0.2], 3, rng=0)
     for size in ((-1,), "x", 2**70):
         with pytest.raises(ValueError, match="^size: expected a shape"):
             die.roll(PROBS, 3, size, rng=0)

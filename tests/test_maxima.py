@@ -3,7 +3,7 @@
 import mpmath
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import integrate, optimize, stats
 
 from gumbel_lib.maxima import gumbel_limit, gumbel_logsf, maximum_cdf, maximum_pdf, sup_distance
 
@@ -68,6 +68,25 @@ def brute_force(parent, n):
     return np.abs(parent.cdf(x) ** n - stats.gumbel_r.cdf(x, loc, scale)).max()
 
 
+@pytest.mark.parametrize("n", [2, 3, 10, 100])
+def test_sup_distance_of_the_exponential_to_its_last_digits(n):
+    # With w = n S(x), the gap is e^-w - (1 - w/n)^n; it is highest where both slopes agree.
+    top = optimize.brentq(
+        lambda w: np.exp(-w) - (1 - w / n) ** (n - 1), 0.8, min(n - 1e-9, 3), xtol=1e-15
+    )
+    gap = abs(np.exp(-top) - (1 - top / n) ** n)
+    assert sup_distance(stats.expon, n) == pytest.approx(gap, rel=1e-10)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("b", [0.2, 0.3])
+def test_sup_distance_where_the_law_of_the_maximum_ends_in_a_wall(b):
+    # The density is infinite at 1: there the maximum's law reaches 1, and its Gumbel does not.
+    parent = stats.beta(0.5, b)
+    above = 1 - stats.gumbel_r.cdf(1, *gumbel_limit(parent, 10))
+    assert sup_distance(parent, 10) == pytest.approx(above, abs=1e-6)
+
+
 @pytest.mark.parametrize(
     "parent",
     [stats.norm, stats.expon, MIXTURE, stats.logistic, stats.uniform, stats.gamma(0.5), stats.t(3)],
@@ -96,6 +115,8 @@ def test_bad_input_is_named():
         pytest.raises(ValueError, match="^parent: expected a positive density"),
     ):
         gumbel_limit(stats.dgamma(0.5), 2)
+    with pytest.raises(ValueError, match="^parent: expected a positive density at .* quantile 0$"):
+        gumbel_limit(stats.dgamma(2), 2)
     for function in (gumbel_limit, lambda law, n: maximum_cdf(law, n, 0.0)):
         with pytest.raises(ValueError, match="^n: expected a number that fits a float, got more"):
             function(stats.norm, 10**400)

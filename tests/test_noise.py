@@ -110,6 +110,7 @@ def test_keyed_noise_of_the_least_and_the_largest_word(word, level, monkeypatch)
         ("seed", (-1, 0, 0, 1)),
         ("seed", (2**64, 0, 0, 1)),
         ("row", (0, 0.5, 0, 1)),
+        ("row", (0, 2**64, 0, 1)),
         ("start", (0, 0, -1, 1)),
         ("start", (0, 0, 2**64, 1)),
         ("size", (0, 0, 0, 2**60)),
@@ -186,9 +187,10 @@ def test_truncation_takes_any_number_as_its_bound(upper, dtype):
     [
         ("perturbed", [0.0, None], 1.0),
         ("perturbed", np.array([1j, 2]), 1.0),
-        ("perturbed", np.array([np.nan]), 1.0),
+        ("perturbed", np.array([0.0, np.nan]), 1.0),
         ("upper", np.array([0.0]), "one"),
         ("upper", np.array([0.0]), np.nan),
+        ("upper", np.array([0.0]), [0.0, np.nan]),
         ("upper", np.array([0.0]), np.array([1j])),
         ("upper", np.array([0.0]), True),
         ("upper", np.array([0.0]), np.bool_(True)),
@@ -245,6 +247,13 @@ def test_a_place_that_no_generator_has_is_refused(place, dtype, error, said):
         generator_at(place, dtype)
 
 
+def test_steps_are_those_of_float32_too():
+    # The strips of float32 are the same, with 2**23 places in each.
+    for place in (1, 2, 12_345, 2**20):
+        drawn = generator_at(place, np.float32).standard_exponential(256, dtype=np.float32)
+        np.testing.assert_allclose(drawn, place * 2.0**30 * strip_steps(), rtol=2**-22)
+
+
 @pytest.mark.parametrize("odds", [3e3, 1e6, 1e9])
 def test_the_strips_sum_over_all_places(odds):
     # Strips 2^33 times coarser than NumPy's, so that every place can be summed.
@@ -279,7 +288,7 @@ def test_a_few_levels_are_summed(odds, levels):
     assert levels_probability(odds, levels) == pytest.approx(summed, rel=1e-12)
 
 
-@pytest.mark.parametrize("odds", [1e-9, 0.05, 0.5, 1.0, 1e2, 6e3, 7e3, 1e5])
+@pytest.mark.parametrize("odds", [1e-9, 0.05, 0.5, 1.0, 1e2, 6e3, 7e3, 7e4, 1e5])
 def test_more_levels_keep_the_stated_accuracy(odds):
     levels = 2**16 + 1
     summed = math.fsum((j / levels) ** odds for j in range(levels)) / levels
@@ -293,7 +302,8 @@ def test_bad_odds_levels_and_steps_are_named():
         ("odds", lambda: strips_probability(np.inf, [1.0])),
         ("steps", lambda: strips_probability(1.0, "small")),
         ("steps", lambda: strips_probability(1.0, [])),
-        ("steps", lambda: strips_probability(1.0, [0.0, -1.0])),
+        ("steps", lambda: strips_probability(1.0, [0.0, 1.0])),
+        ("steps", lambda: strips_probability(1.0, [1.0, -1.0])),
         ("steps", lambda: strips_probability(1.0, [1.0, np.nan])),
         ("steps", lambda: strips_probability(1.0, [np.inf])),
     ):

@@ -17,6 +17,14 @@ def test_adam_matches_its_published_recursion():
         assert np.allclose(updates, expected, rtol=1e-9)
 
 
+def test_adam_without_memory_steps_by_the_sign():
+    rule = adam(0.1, 0.0, 0.0)
+    state = rule.init(np.zeros(2))
+    for gradient in ([3.0, -1e-8], [-0.5, 2.0]):
+        updates, state = rule.update(np.array(gradient), state)
+        assert updates == pytest.approx(-0.1 * np.array(gradient) / (np.abs(gradient) + 1e-8))
+
+
 @pytest.mark.parametrize("optimizer", [sgd(0.1), adam(0.1)])
 def test_descends_a_bowl(optimizer):
     path = descend(lambda x: 2 * (x - 3), np.zeros(2), optimizer, 300)

@@ -3,7 +3,10 @@
 And the Pythons that the book is promised for are those it is tried on.
 """
 
+import os
 import re
+import subprocess
+import sys
 
 import nbformat
 import portable
@@ -63,3 +66,15 @@ def test_make_and_the_pages_promise_the_pythons_that_ci_tries():
     makefile = (portable.ROOT / "Makefile").read_text("utf-8")
     bounds = re.findall(r"(?<=\()3, \d+(?=\))", makefile.split("@echo")[0])
     assert [bound.replace(", ", ".") for bound in bounds] == [tried[0], tried[-1]]
+
+
+@pytest.mark.parametrize("isa", ["NONE", *sorted({isa for _, isa in portable.MATCHING.values()})])
+def test_xla_knows_each_level(isa):
+    # XLA only warns of a name that it does not know, and keeps the whole processor.
+    if not any("XLA_FLAGS" in level for level in portable.environments()):
+        pytest.skip("XLA keeps the whole processor here")
+    variables = {"XLA_FLAGS": f"--xla_cpu_max_isa={isa}"}
+    command = [sys.executable, "-c", "import jax.numpy as jnp; jnp.zeros(2).block_until_ready()"]
+    done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert ("Unknown CPU ISA" in done.stderr) == (isa == "NONE")

@@ -136,13 +136,18 @@ def test_each_place_draws_from_its_own_row_and_slices_change_nothing(monkeypatch
     assert (np.sort(indices) == np.arange(5)[:, None] + [0, 1]).all()
     assert np.allclose(log_probs, -np.log(2), rtol=1e-15)
     assert np.unique(indices.reshape(6, -1), axis=0).shape[0] > 1
-    monkeypatch.setattr(without_replacement, "_CHUNK_SIZE", 20)
-    again, _ = sample_without_replacement(logits, 2, size=(3, 2, 5), rng=0)
-    assert np.array_equal(again, indices)
-    for shape in ((0, 8), (0, 3, 8)):
-        indices, log_probs = sample_without_replacement(np.zeros(shape), 2, rng=0)
-        assert indices.shape == (*shape[:-1], 2)
-        assert log_probs.shape == shape[:-1]
+    for chunk_size in (20, 7):
+        monkeypatch.setattr(without_replacement, "_CHUNK_SIZE", chunk_size)
+        again, _ = sample_without_replacement(logits, 2, size=(3, 2, 5), rng=0)
+        assert np.array_equal(again, indices)
+
+
+def test_no_draws_are_an_empty_array():
+    for shape, size in (((0, 8), None), ((0, 3, 8), None), ((8,), 0), ((2, 8), (0, 2))):
+        indices, log_probs = sample_without_replacement(np.zeros(shape), 2, size=size, rng=0)
+        expected = shape[:-1] if size is None else np.zeros(size).shape
+        assert indices.shape == (*expected, 2)
+        assert log_probs.shape == expected
 
 
 @pytest.mark.filterwarnings("error")
@@ -192,6 +197,7 @@ BAD = {
     "an absurd size": ({"logits": THREE, "size": 2**40}, "size"),
     "more axes than NumPy broadcasts": ({"logits": THREE, "size": (1,) * 40}, "size"),
     "axis": ({"logits": THREE, "axis": 1}, "axis"),
+    "a bool for an axis": ({"logits": THREE, "axis": False}, "axis"),
     "rng": ({"logits": THREE, "rng": "seed"}, "rng"),
 }
 
@@ -205,6 +211,18 @@ def test_bad_input_is_named(case):
     if named == "logits":
         with pytest.raises((TypeError, ValueError), match="^logits: expected .*, got "):
             gumbel_top_k(arguments["logits"], np.zeros(3), 2)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_one_bad_row_among_good_ones_is_refused(bad):
+    logits = np.zeros((3, 4))
+    logits[1] = bad
+    for draw in (
+        lambda: sample_without_replacement(logits, 2, rng=0),
+        lambda: gumbel_top_k(logits, np.zeros(4), 2),
+    ):
+        with pytest.raises(ValueError, match="^logits: expected .*, got "):
+            draw()
 
 
 def test_bad_input_of_the_orders_is_named():

@@ -27,7 +27,7 @@ def as_shape(size: int | tuple[int, ...] | None, batch: tuple[int, ...]) -> tupl
         return batch
     try:
         shape = (size,) if isinstance(size, (int, np.integer)) else tuple(size)
-        fits = min(shape, default=0) >= 0 and np.broadcast_shapes(shape, batch) == shape
+        fits = np.broadcast_shapes(shape, batch) == shape
     except (TypeError, ValueError, RuntimeError):  # the last for more axes than NumPy broadcasts
         fits = False
     if isinstance(size, bool) or not fits:
