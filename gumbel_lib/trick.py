@@ -216,7 +216,7 @@ def _race(law: Law, behind: NDArray[np.float64]) -> NDArray[np.float64]:
     # The middles of the classes' noise, half a width apart, so that no class lies between nodes.
     width = law.upper_quantile(0.25) - law.quantile(0.25)
     middles = np.round(2 * (law.median - behind) / width) * width / 2
-    levels = np.linspace(least[:, 0], _FAR, 10, axis=-1)
+    levels = np.linspace(least[:, 0], _FAR, 20, axis=-1)
     points = [quantile(levels), ends, middles - width, middles, middles + width]
     points += [np.full_like(start, law.median), np.full_like(start, end)]
     breaks = np.sort(np.clip(np.concatenate(points, axis=-1), start, end), axis=-1)
