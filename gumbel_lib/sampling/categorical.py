@@ -51,8 +51,9 @@ _CLASSES_PER_TRY, _LEAST_TRIES = 16, 1 << 12
 _SIDE_BY_SIDE = 1 << 10
 # Logits that a thread reduces to the maxima of blocks at a time, 0.1 ms.
 _SLICE = 1 << 20
-# Numbers of a chunk, 0.5 MB an array, which stays in cache; and numbers and logits of a task, which
-# has a stream of its own. To make a stream takes 30 us, a task 0.5 ms or more.
+# Numbers of a chunk, 0.5 MB an array, which stays in cache and is seldom given back to the system:
+# where new pages are dear, 2 MB took ten times as long. And numbers and logits of a task, which has
+# a stream of its own; to make that takes 30 us, a task 0.5 ms or more.
 _CHUNK_SIZE, _TASK_SIZE, _TASK_LOGITS = 1 << 16, 1 << 18, 1 << 21
 # Classes that a look-up in a table passes one by one, before a binary search finishes the few draws
 # that are still open. 1e6 draws of 1e5 classes take 15 ms with 8 steps, 22 ms with 2.
@@ -114,15 +115,15 @@ def sample_categorical(
 
     Notes
     -----
-    One draw of each row takes Gumbel noise for every class up to 8192 logits in all, and up to 256
-    draws of one such row a search. Beyond that the time of each method is predicted in
-    microseconds, and the least one is taken. With N rows, K classes and d draws a row:
+    One draw of each row takes noise up to 8192 logits in all, and up to 256 draws of one such row a
+    search. Beyond that the time of each method is predicted in microseconds, and the least one is
+    taken. With N rows, K classes and d draws a row:
 
     =================================================== ============================================
     method                                              prediction
     =================================================== ============================================
-    lines: sums class by class, for all rows at once,   10 + 2.2 K + N K (0.002 + 0.0003 d)
-    up to 256 classes
+    lines: sums class by class, for many rows at once,  10 + 2.2 K + N K (0.002 + 0.0003 d)
+    up to 256 classes                                   + 2.2 N K (K + d) / 65536
     sums: over some sqrt(K) stretches of a row, then    20 + N (0.1 + 0.0026 K + d (0.1 + 0.004 r))
     inside one; r is sqrt(K)
     search: a binary search of a row's cumulative sums  10 + N (0.8 + 0.005 K + 0.006 d log2(2 K))
@@ -204,9 +205,7 @@ def sample_categorical(
     draw = _plan(num_rows, num_classes, repeated)
     width = repeated + (_num_blocks(num_classes) if draw is _by_blocks else num_classes)
     rows_a_task = max(1, min(_TASK_SIZE // width, _TASK_LOGITS // num_classes))
-    rows_at_once = rows_a_task
-    if draw is not _by_lines:
-        rows_at_once = max(1, min(rows_a_task, _CHUNK_SIZE // width))
+    rows_at_once = max(1, min(rows_a_task, _CHUNK_SIZE // width))
     matrix: Floats | None
     try:
         matrix = values.reshape(num_rows, num_classes, copy=False)
@@ -292,7 +291,7 @@ def _predicted(num_rows: int, num_classes: int, repeated: int) -> dict[Method, f
     if num_classes > _LEAST_BLOCKS:
         times[_by_blocks] = 80 + rows * (0.0003 * classes + (2 + 0.03 * min(root, 350)) * draws)
     if num_classes <= _LINES:
-        chunks = 1 + rows * classes / _TASK_SIZE
+        chunks = 1 + rows * (classes + draws) / _CHUNK_SIZE
         times[_by_lines] = 10 + classes * (2.2 * chunks + rows * (0.002 + 0.0003 * draws))
     if num_classes <= _MOST_HELD:
         find = 0.006 * (1 + math.log2(classes)) * (1 + 0.2 * far)
