@@ -45,6 +45,6 @@ def room_for(shape: tuple[int, ...], size: Any) -> NDArray[np.int64]:
 
 def check_row_max(row_max: NDArray[np.float64]) -> None:
     """Refuse bad rows by their largest logits (rows,), which NaN and +inf always reach."""
-    # One cheap call tells nearly all good rows.
+    # One cheap call tells nearly all good rows. It may overflow, which callers ignore.
     if not row_max.dot(row_max) < np.inf and not np.isfinite(row_max).all():
         check_logits(row_max[..., None], -1)

@@ -163,8 +163,8 @@ def sample_without_replacement(
         rows = spread[np.unravel_index(np.arange(start, stop), places)]
         with np.errstate(over="ignore"):  # longdouble past float64 is refused as infinite
             rows = rows.astype(np.float64, copy=False)
-        row_max = rows.max(axis=1)
-        check_row_max(row_max)
+            row_max = rows.max(axis=1)
+            check_row_max(row_max)
         possible = rows > -math.inf
         if (possible.sum(axis=1) < k).any():
             raise ValueError(f"k: expected at most the number of finite logits in a row, got {k}")
