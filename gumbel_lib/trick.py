@@ -185,7 +185,6 @@ def _race(law: Law, behind: NDArray[np.float64]) -> NDArray[np.float64]:
     """P(argmax = k) for rows (N, K) of how far each logit lies behind the largest, in order."""
     num_classes, high = behind.shape[1], law.support[1]
     bounded = np.isfinite(high)
-    end = high if bounded else law.upper_quantile(special.expit(-_FAR))
 
     def quantile(level: NDArray[np.float64]) -> NDArray[np.float64]:
         """At the probability expit(level), with the digits of both tails."""
@@ -193,9 +192,14 @@ def _race(law: Law, behind: NDArray[np.float64]) -> NDArray[np.float64]:
         upper = law.upper_quantile(special.expit(np.minimum(-level, 0)))
         return np.asarray(np.where(level < 0, lower, upper))
 
+    # Where a law has no formula for its tails, a quantile may be infinite.
+    levels = np.arange(-_FAR, _FAR + 1)
+    lowest, highest = levels[np.isfinite(quantile(levels))][[0, -1]]
+    end = high if bounded else quantile(highest)
+
     # With probability 1 - 1e-18 the largest sum lies above `start`. Few classes have a middle
     # there, since each halves the probability that none does.
-    least, most = np.full((len(behind), 1), -_FAR), np.full((len(behind), 1), _FAR)
+    least, most = np.full((len(behind), 1), lowest), np.full((len(behind), 1), highest)
     for _ in range(12):
         level = (least + most) / 2
         none = law.cdf(quantile(level) + behind).prod(axis=-1, keepdims=True) < 1e-18
@@ -216,7 +220,7 @@ def _race(law: Law, behind: NDArray[np.float64]) -> NDArray[np.float64]:
     # The middles of the classes' noise, half a width apart, so that no class lies between nodes.
     width = law.upper_quantile(0.25) - law.quantile(0.25)
     middles = np.round(2 * (law.median - behind) / width) * width / 2
-    levels = np.linspace(least[:, 0], _FAR, 20, axis=-1)
+    levels = np.linspace(least[:, 0], highest, 20, axis=-1)
     points = [quantile(levels), ends, middles - width, middles, middles + width]
     points += [np.full_like(start, law.median), np.full_like(start, end)]
     breaks = np.sort(np.clip(np.concatenate(points, axis=-1), start, end), axis=-1)
