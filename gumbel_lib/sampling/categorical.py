@@ -42,8 +42,9 @@ _LEAST_BLOCKS = 128
 _STRETCH = 1 << 13
 # Classes beyond which no method may hold a number for each.
 _MOST_HELD = 1 << 22
-# Tries in the first round where fewer draws are pending; each further round has twice as many.
-_TRIES = 1 << 7
+# Tries in the first round where fewer draws are pending; each further round has twice as many. Of
+# 10,000 rows of 1000 classes, 128 and 4096 take up to a fifth longer.
+_TRIES = 1 << 9
 # K/16 tries take about as long as the sums over stretches: the most that are made, or this many.
 _CLASSES_PER_TRY, _LEAST_TRIES = 16, 1 << 12
 # Blocks whose maxima one pass over the row updates side by side. They stay in the fastest cache; of
@@ -129,7 +130,8 @@ def sample_categorical(
     search: a binary search of a row's cumulative sums  10 + N (0.8 + 0.005 K + 0.006 d log2(2 K))
     table: the indexed inverse CDF, which begins each   5 + N (22 + 0.0075 K + 0.008 d)
     search at a guide
-    blocks: the race above, more than 128 classes       80 + N (0.0003 K + d (2 + 0.03 min(r, 350)))
+    blocks: the race above, more than 128 classes       80 + N (0.0003 K
+                                                        + d (1.4 + 0.035 min(r, 320)))
     stretches: sums over 8192 neighbours, then inside   N (30 + 0.005 K + 0.06 d
     those that hold draws                               + 35 min(d, K / 8192))
     =================================================== ============================================
@@ -289,7 +291,7 @@ def _predicted(num_rows: int, num_classes: int, repeated: int) -> dict[Method, f
     times: dict[Method, float] = {}
     times[_by_stretches] = rows * (30 + 0.005 * classes + 35 * once + 0.06 * draws)
     if num_classes > _LEAST_BLOCKS:
-        times[_by_blocks] = 80 + rows * (0.0003 * classes + (2 + 0.03 * min(root, 350)) * draws)
+        times[_by_blocks] = 80 + rows * (0.0003 * classes + (1.4 + 0.035 * min(root, 320)) * draws)
     if num_classes <= _LINES:
         chunks = 1 + rows * (classes + draws) / _CHUNK_SIZE
         times[_by_lines] = 10 + classes * (2.2 * chunks + rows * (0.002 + 0.0003 * draws))

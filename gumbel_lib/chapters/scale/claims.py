@@ -116,9 +116,9 @@ def block_tries(bounds: Any = largest, length: int = WEIGHTS.shape[1]) -> float:
 
 def kept_unseen(logits: Floats, *, size: int, rng: np.random.Generator) -> Indices:
     """Blocks by their bounds, and whatever class comes first inside."""
-    blocks = np.atleast_2d(logits)[0].reshape(-1, 20)
+    blocks = np.atleast_2d(logits)[0].reshape(-1, 10)
     block = sample_categorical(blocks.max(axis=1), size=size, rng=rng)
-    return 20 * block + rng.integers(0, 20, size)
+    return 10 * block + rng.integers(0, 10, size)
 
 
 def ranked(logits: Floats) -> tuple[Indices, Floats]:
