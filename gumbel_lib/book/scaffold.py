@@ -357,7 +357,9 @@ def main(arguments: list[str] | None = None) -> int:
         made = lay_down(Path(), options.name, options.title)
     except ValueError as error:
         parser.error(str(error))
-    print("Made, to be changed:", *made, f"{LIST}, its question", sep="\n  ")
+    yours = [path for path in made if path.name != "__init__.py"]
+    print("To be changed:", *yours, f"{LIST}, its question", sep="\n  ")
+    print(f"Also entered in _toc.yml and the ledger. Next: make chapter NAME={options.name}")
     return 0
 
 
