@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import pickle
 import tracemalloc
 
 import ml_dtypes
@@ -411,3 +412,23 @@ def test_bad_logits_are_found_by_every_method(bad, method):
             sample_categorical(np.broadcast_to(logits, shape), size=size, rng=0)
     with pytest.raises(ValueError, match="^logits: expected a finite logit in every row"):
         sample_categorical(np.full(shape, -np.inf), size=size, rng=0)
+
+
+@pytest.mark.parametrize("shape", [(10,), (3, 10)])
+def test_no_type_or_copy_of_the_logits_changes_the_draws_or_the_generator(shape):
+    logits = np.random.default_rng(7).normal(size=shape)
+    copies = [logits, pickle.loads(pickle.dumps(logits)), logits.tolist()]
+    copies += [logits.astype(">f8"), logits.astype(np.longdouble)]
+    drawn = []
+    for same in copies:
+        rng = np.random.default_rng(0)
+        drawn.append(
+            ([np.ravel(sample_categorical(same, rng=rng)).tolist() for _ in range(8)], rng.random())
+        )
+    assert all(draws == drawn[0] for draws in drawn)
+
+
+@pytest.mark.parametrize("bad", [np.array(1.0), np.array(["a", "b"]), np.zeros(3, "m8[s]")])
+def test_the_shortest_way_names_bad_input_too(bad):
+    with pytest.raises((TypeError, ValueError), match="^logits: expected .*, got "):
+        sample_categorical(bad, rng=np.random.default_rng(0))

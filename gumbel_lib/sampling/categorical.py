@@ -255,9 +255,12 @@ def _short(logits: Floats, size: Any, rng: np.random.Generator) -> Any:
     comparisons. Whether a winner's key does says nothing of which class it is: the maximum of
     Gumbels is independent of its place.
     """
+    # Before the generator is used. By value: an array that was pickled has a type of its own.
+    if logits.dtype.kind not in "fiub" or logits.dtype.itemsize > 8 or logits.ndim == 0:
+        return None
     if size is None:
         keys = logits - np.log(rng.standard_exponential(logits.shape))
-        if keys.dtype is _FLOAT:
+        if keys.dtype == _FLOAT:
             flat = keys.ravel()
             if not flat.dot(flat) < _HIGH**2:
                 flat = np.maximum.reduce(keys, axis=-1).ravel()
