@@ -21,15 +21,20 @@ CHECKS = (
 )  # fmt: skip
 
 
+def assert_passes(checks, folder):
+    for check in checks:
+        command = [sys.executable, "-m", *check]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+
+
 def test_a_new_chapter_passes_what_the_others_must(tmp_path, monkeypatch):
     book = tmp_path / "book"
     shutil.copytree(ROOT, book, ignore=shutil.ignore_patterns(".*", "_build"))
     monkeypatch.chdir(book)
     monkeypatch.setenv("PYTHONPATH", str(book))
     assert scaffold.main(["newcomer", "A newcomer"]) == 0
-    for check in CHECKS:
-        done = subprocess.run([sys.executable, "-m", *check], capture_output=True, text=True)
-        assert done.returncode == 0, done.stdout
+    assert_passes(CHECKS, book)
 
 
 @pytest.fixture
@@ -46,11 +51,7 @@ def lists(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["x", "n" * scaffold.LONGEST_NAME])
 def test_style_holds_for_the_shortest_and_the_longest_names(name, lists):
     scaffold.lay_down(lists, name, f" {'T' * len(name) * 2} ")
-    for check in CHECKS[:2]:
-        done = subprocess.run(
-            [sys.executable, "-m", *check], cwd=lists, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stdout
+    assert_passes(CHECKS[:2], lists)
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,8 @@ _CHUNK_SIZE, _TASK_SIZE, _TASK_LOGITS = 1 << 16, 1 << 18, 1 << 21
 # Classes that a look-up in a table passes one by one, before a binary search finishes the few draws
 # that are still open. 1e6 draws of 1e5 classes take 15 ms with 8 steps, 22 ms with 2.
 _STEPS = 8
-# Draws that look up a table, or tries of blocks, at once: 0.25 MB an array.
+# Draws that look up a table, or that race by blocks, at once: 0.25 MB an array; where few draws
+# race, they make more tries each.
 _DRAWS_AT_ONCE = 1 << 15
 
 
@@ -100,7 +101,7 @@ def sample_categorical(
         The axis of the classes.
     workers : int
         Threads among which the rows are shared, or the blocks of one long row; -1 for one a
-        processor. The draws do not depend on it.
+        processor. The draws do not depend on it, but for logits beyond 2**20 (see the notes).
 
     Returns
     -------
@@ -136,7 +137,7 @@ def sample_categorical(
     those that hold draws                               + 35 min(d, K / 8192))
     =================================================== ============================================
 
-    Beyond 1e5 classes the numbers of search and table grow, since they leave the cache. The
+    The numbers of search and table grow with K / 1e5, since long rows leave the cache. The
     predictions were fitted on one x86-64 machine to logits of standard deviation 2; elsewhere they
     may miss the fastest method, not the law.
 
@@ -145,11 +146,16 @@ def sample_categorical(
     tries a row, and at least 4096 in all, are finished by stretches. Which class is kept does not
     depend on how many tries it takes, so the law stays exact.
 
-    Beside logits and result, a thread holds up to some 5 MB, or what one row takes: 8 bytes a class
-    for sums and search and 40 for the table, of at most 4 million classes, or a few numbers for
-    each block and each draw. Differences from the largest logit and their exponentials are float64
-    whatever the type of the logits. Rows that share no stride, such as those of a middle axis, are
+    Beside logits and result, a thread holds up to some 5 MB, and what one row takes: 8 bytes a
+    class for search, 16 for sums and 40 for the table, of at most 4 million classes, or a few
+    numbers for each block, and 8 bytes or more for each draw. Rounds of tries grow: 2000 draws of 6e7 classes
+    held 117 MB. Logits are rounded to float64, and so are their differences from the largest and
+    the exponentials. Rows that share no stride, such as those of a middle axis, are
     copied a few at a time; lists, bfloat16 and arrays of other libraries are copied once.
+
+    Few logits given as an array with a generator take a shorter way. Where it meets a perturbed
+    logit beyond 2**20 (for several rows, a root of the sum of squares) it draws again by the plan,
+    so such draws differ from those of a list, a seed or ``workers=2``; their law does not.
 
     With more than one task, each task's stream is a child of a seed sequence made of 128 bits
     drawn from the generator.
@@ -286,7 +292,7 @@ def _plan(num_rows: int, num_classes: int, repeated: int) -> Method:
 def _predicted(num_rows: int, num_classes: int, repeated: int) -> dict[Method, float]:
     """Microseconds that each method takes: for the call, a row, a class and a draw.
 
-    Fitted to times of 260 shapes. Beyond 1e5 classes sums and tables leave the cache.
+    Fitted to times of 260 shapes. Sums and tables of long rows leave the cache.
     """
     rows, classes, draws = float(num_rows), float(num_classes), float(repeated)
     far, root = classes / 1e5, math.sqrt(classes)
