@@ -148,9 +148,9 @@ def sample_categorical(
 
     Beside logits and result, a thread holds up to some 5 MB, and what one row takes: 8 bytes a
     class for search, 16 for sums and 40 for the table, of at most 4 million classes, or a few
-    numbers for each block, and 8 bytes or more for each draw. Rounds of tries grow: 2000 draws of 6e7 classes
-    held 117 MB. Logits are rounded to float64, and so are their differences from the largest and
-    the exponentials. Rows that share no stride, such as those of a middle axis, are
+    numbers for each block, and 8 bytes or more for each draw. Rounds of tries grow: 2000 draws of
+    6e7 classes held 117 MB. Logits are rounded to float64, and so are their differences from the
+    largest and the exponentials. Rows that share no stride, such as those of a middle axis, are
     copied a few at a time; lists, bfloat16 and arrays of other libraries are copied once.
 
     Few logits given as an array with a generator take a shorter way. Where it meets a perturbed
