@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -41,11 +42,8 @@ def relaxed_moments(logits: Floats, temperature: float) -> tuple[Floats, Floats]
     if not math.isfinite(t):
         limit = present / present.sum(axis=-1, keepdims=True)
         return limit, limit**2
-    nodes, x, transforms = log_transforms(t)
-    # Row m of a table has its values at the nodes less m - 4 mesh steps; there are none below x[0].
-    mesh = x.size + len(_OFFSETS)
-    place = mesh + _FINER * np.arange(nodes.size) - _OFFSETS.start - np.arange(mesh)[:, None]
-    log_kept, *own = np.pad(transforms, ((0, 0), (mesh, 0)))[:, place]
+    log_kept, *own = _tables(t)
+    mesh = len(log_kept)
     rows = logits.reshape(-1, num_classes)
     moments = np.empty((2, *rows.shape))
     at_once = max(1, _AT_ONCE // (num_classes + mesh))
@@ -53,7 +51,7 @@ def relaxed_moments(logits: Floats, temperature: float) -> tuple[Floats, Floats]
         some = rows[first : first + at_once]
         with np.errstate(over="ignore"):
             behind = (some.max(axis=-1, keepdims=True) - some) / (max(1.0, t) * _STEP / _FINER)
-        behind = np.minimum(behind, x.size - 1)
+        behind = np.minimum(behind, mesh - len(_OFFSETS) - 1)
         cell = behind.astype(int)
         weights = _lagrange(behind - cell)
         cell += mesh * np.arange(len(some))[:, None]
@@ -68,6 +66,18 @@ def relaxed_moments(logits: Floats, temperature: float) -> tuple[Floats, Floats]
             )
     first_moment, second_moment = np.where(present, moments.reshape(2, *logits.shape), 0.0)
     return first_moment, second_moment
+
+
+@functools.lru_cache(maxsize=4)  # 5 MB each; a search asks for one temperature many times
+def _tables(t: float) -> Floats:
+    """Each of the three logarithms at the nodes less m - 4 mesh steps, a row for each m."""
+    nodes, x, transforms = log_transforms(t)
+    mesh = x.size + len(_OFFSETS)
+    place = mesh + _FINER * np.arange(nodes.size) - _OFFSETS.start - np.arange(mesh)[:, None]
+    # There are none below x[0].
+    tables: Floats = np.pad(transforms, ((0, 0), (mesh, 0)))[:, place]
+    tables.flags.writeable = False
+    return tables
 
 
 def _lagrange(x: Floats) -> list[Floats]:

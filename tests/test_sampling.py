@@ -22,6 +22,9 @@ METHODS = {
     "lines, many draws": ((100,), 999, "lines"),
     "sums": ((900, 50), None, "sums"),
     "sums, a power of two": ((90, 256), None, "sums"),
+    "sums, few classes": ((900, 6), None, "sums"),
+    "sums, few draws": ((50,), 200, "sums"),
+    "sums, many draws": ((50,), 999, "sums"),
     "search, shortest": ((50,), 256, None),
     "search": ((50,), 999, "search"),
     "table": ((2000,), 400_000, "table"),
@@ -68,22 +71,40 @@ def method(request, monkeypatch):
     return shape, size
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float16])
-def test_counts_agree_with_softmax(method, dtype):
+@pytest.mark.parametrize(("dtype", "odds"), [(np.float64, 0.5), (np.float16, 0.5), (np.float64, 9)])
+def test_counts_agree_with_softmax(method, dtype, odds):
     # 100,000 draws of up to 300 classes, 400,000 of 2000: errors of 6 % add 14 standard deviations
-    # or more to the statistic, those of 4 % 6. One class holds a third, so that many tries fail.
+    # or more to the statistic, those of 4 % 6. One class holds a third, so that many tries fail, or
+    # nine tenths.
     shape, size = method
     num_classes = shape[-1]
     total = max(100_000, 200 * num_classes)
     logits = np.random.default_rng(1).normal(size=num_classes).astype(dtype)
     logits[[0, 3, -1]] = -np.inf
-    logits[4] = np.log(0.5 * np.exp(logits.astype(float)).sum())
+    logits[4] = np.log(odds * np.exp(logits.astype(float)).sum())
     rng = np.random.default_rng(2)
     counts = np.zeros(num_classes, np.int64)
     while counts.sum() < total:
         counts += np.bincount(draw(logits, shape, size, rng), minlength=num_classes)
     assert not counts[[0, 3, -1]].any()
     assert_counts_agree(counts, special.softmax(logits.astype(np.float64)))
+
+
+@pytest.mark.parametrize("name", ["lines", "search", "table"])
+def test_rows_with_a_likely_class_keep_their_laws_among_others(name, monkeypatch):
+    monkeypatch.setattr(categorical, "_plan", lambda *_: getattr(categorical, f"_by_{name}"))
+    logits = np.random.default_rng(1).normal(size=(9, 40))
+    for row, likely in enumerate((0.7, 0.76, 0.99, 1 - 1e-12), start=2):
+        rest = np.delete(logits[row], 3 * row)
+        logits[row, 3 * row] = special.logsumexp(rest) + special.logit(likely)
+    draws = sample_categorical(logits, size=(20_000, 9), rng=4)
+    for row, probs in zip(draws.T, special.softmax(logits, axis=1), strict=True):
+        assert_counts_agree(np.bincount(row, minlength=40), probs)
+        # Each draw is independent of the one before it.
+        first, second = (row == probs.argmax()).reshape(-1, 2).T
+        p = probs.max()
+        together = np.count_nonzero(first & second)
+        assert abs(together - 1e4 * p**2) <= 5 * np.sqrt(1e4 * p**2 * (1 - p**2))
 
 
 def test_draws_come_in_no_order(method):
@@ -144,7 +165,7 @@ BIT_GENERATORS = {
 }
 STREAM_SHAPES = {
     "one task": ((50, 20), None),
-    "tasks": ((50, 200), None),
+    "tasks": ((100, 200), None),
     "a table a task": ((3, 9), (2000, 3)),
 }
 
@@ -186,7 +207,7 @@ def test_other_states_of_one_seed_give_other_draws(case, monkeypatch):
 def test_tasks_take_nothing_else_from_the_generator(num_tasks, monkeypatch):
     monkeypatch.setattr(categorical, "_TASK_SIZE", 1)
     rng, other = np.random.default_rng(5), np.random.default_rng(5)
-    sample_categorical(np.zeros((num_tasks, 5000)), rng=rng)
+    sample_categorical(np.zeros((num_tasks, 10_000)), rng=rng)
     other.bytes(16)
     assert rng.bit_generator.state == other.bit_generator.state
 
@@ -308,18 +329,42 @@ def test_every_type_of_numbers_draws_what_float64_draws(dtype, size, num_classes
     assert np.array_equal(draws, sample_categorical(wide, size=size, rng=8))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_fewer_digits_of_logits_lose_none_on_the_way(method, dtype):
+    shape, size = method
+    logits = np.random.default_rng(7).normal(scale=3, size=shape[-1]).astype(dtype)
+    draws = draw(logits, shape, size, np.random.default_rng(3))
+    wide = draw(logits.astype(np.float64), shape, size, np.random.default_rng(3))
+    assert np.array_equal(draws, wide)
+
+
 @pytest.mark.parametrize("shape", [(4,), (3, 40), (40, 3, 40), (5, 4096)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_shortest_way_draws_what_the_plan_would(shape, dtype):
     logits = np.random.default_rng(7).normal(size=shape).astype(dtype)
     shortest, planned = np.random.default_rng(8), np.random.default_rng(8)
-    for size in (None, 1, 256, 257):
-        if size is not None:
-            logits = logits.reshape(-1, shape[-1])[0]
-        draws = sample_categorical(logits, size=size, rng=shortest)
-        assert np.array_equal(draws, sample_categorical(logits, size=size, rng=planned, workers=2))
-        assert draws.dtype == np.int64
-    assert shortest.bit_generator.state == planned.bit_generator.state
+    row = logits.reshape(-1, shape[-1])[0]
+    cases = [(logits, None), (row, 1), (row, 256), (row, 257), (row, (16, 16)), (row[None], 99)]
+    cases += [(row[None], (99, 1)), (row[None, None], (9, 2, 3)), (row, ()), (row[None], (0, 1))]
+    # Beyond 2**20, where added noise would lose digits, and where a float holds no noise at all.
+    for offset in (0, 2.0**21, -(2.0**21), 2.0**90, -np.inf):
+        for values, size in cases:
+            moved = values + np.where(np.arange(shape[-1]) % 3, np.float32(offset), 0).astype(dtype)
+            draws = sample_categorical(moved, size=size, rng=shortest)
+            slow = sample_categorical(moved, size=size, rng=planned, workers=2)
+            assert np.array_equal(draws, slow)
+            assert np.shape(draws) == np.shape(slow)
+            assert draws.dtype == np.int64
+            assert shortest.bit_generator.state == planned.bit_generator.state
+
+
+def test_errors_that_the_caller_raises_change_no_draw(method):
+    # Weights that underflow are 0, and need no warning.
+    shape, size = method
+    logits = np.linspace(0, -3000, shape[-1])
+    calm = draw(logits, shape, size, np.random.default_rng(3))
+    with np.errstate(all="raise"):
+        assert np.array_equal(draw(logits, shape, size, np.random.default_rng(3)), calm)
 
 
 def test_an_offset_that_a_float_holds_changes_no_law(method):
@@ -372,6 +417,9 @@ BAD = {
     "an array of no axis": ({"logits": np.array(1)}, "logits"),
     "more than a float holds": ({"logits": np.array([0, "1e400"], np.longdouble)}, "logits"),
     "size": ({"logits": np.zeros((4, 3)), "size": 5}, "size"),
+    "a size of too few axes": ({"logits": np.zeros((1, 4, 3)), "size": 4}, "size"),
+    "a size that names rows": ({"logits": THREE, "size": {3: 1}}, "size"),
+    "a time for a size": ({"logits": THREE, "size": np.timedelta64(3)}, "size"),
     "negative size": ({"logits": THREE, "size": -1}, "size"),
     "a negative length": ({"logits": THREE, "size": (2, -1)}, "size"),
     "a fractional size": ({"logits": THREE, "size": 1.5}, "size"),
@@ -380,7 +428,7 @@ BAD = {
     "an absurd size": ({"logits": THREE, "size": 2**40}, "size"),
     "a more absurd size": ({"logits": THREE, "size": 2**70}, "size"),
     "an absurd shape": ({"logits": np.zeros((4, 200)), "size": (2**30, 2**30, 4)}, "size"),
-    "more axes than NumPy broadcasts": ({"logits": THREE, "size": (1,) * 40}, "size"),
+    "more axes than NumPy has": ({"logits": THREE, "size": (1,) * 65}, "size"),
     "axis": ({"logits": THREE, "axis": 1}, "axis"),
     "axis from the end": ({"logits": THREE, "axis": -2}, "axis"),
     "axis of another type": ({"logits": THREE, "axis": 0.0}, "axis"),

@@ -195,7 +195,7 @@ BAD = {
     "size": ({"logits": np.zeros((4, 3)), "size": 5}, "size"),
     "a fractional size": ({"logits": THREE, "size": 1.5}, "size"),
     "an absurd size": ({"logits": THREE, "size": 2**40}, "size"),
-    "more axes than NumPy broadcasts": ({"logits": THREE, "size": (1,) * 40}, "size"),
+    "more axes than NumPy has": ({"logits": THREE, "size": (1,) * 65}, "size"),
     "axis": ({"logits": THREE, "axis": 1}, "axis"),
     "a bool for an axis": ({"logits": THREE, "axis": False}, "axis"),
     "rng": ({"logits": THREE, "rng": "seed"}, "rng"),

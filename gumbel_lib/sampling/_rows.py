@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._checks import as_floats, check_axis, check_logits
+from .._checks import as_floats, check_axis, check_count, check_logits
+
+_MOST_AXES = 64  # of a NumPy array
 
 
 def as_rows(logits: ArrayLike, axis: int) -> NDArray[Any]:
@@ -17,6 +19,9 @@ def as_rows(logits: ArrayLike, axis: int) -> NDArray[Any]:
     """
     whole = type(logits) is np.ndarray and logits.dtype.kind in "iub"
     values: NDArray[Any] = np.asarray(logits) if whole else as_floats(logits, "logits")
+    if values.dtype.itemsize > 8:
+        with np.errstate(over="ignore"):  # an infinity is refused where rows are looked at
+            values = values.astype(np.float64)
     axis = check_axis(values, axis)
     return values if axis == -1 else np.moveaxis(values, axis, -1)
 
@@ -25,14 +30,13 @@ def as_shape(size: int | tuple[int, ...] | None, batch: tuple[int, ...]) -> tupl
     """The shape of the result, to which the batch shape must broadcast."""
     if size is None:
         return batch
-    try:
-        shape = (size,) if isinstance(size, (int, np.integer)) else tuple(size)
-        fits = np.broadcast_shapes(shape, batch) == shape
-    except (TypeError, ValueError, RuntimeError):  # the last for more axes than NumPy broadcasts
-        fits = False
-    if isinstance(size, bool) or not fits:
+    lengths = size if isinstance(size, (tuple, list)) else (size,)
+    shape = tuple(check_count(length, "size", least=0) for length in lengths)
+    aligned = shape[max(0, len(shape) - len(batch)) :]
+    fits = len(aligned) == len(batch) and len(shape) <= _MOST_AXES
+    if not fits or any(own not in (1, n) for own, n in zip(batch, aligned, strict=True)):
         raise ValueError(f"size: expected a shape to which {batch} broadcasts, got {size!r}")
-    return tuple(int(length) for length in shape)
+    return shape
 
 
 def room_for(shape: tuple[int, ...], size: Any) -> NDArray[np.int64]:

@@ -18,14 +18,14 @@ from ._rows import as_rows, as_shape, check_row_max, room_for
 Floats = NDArray[np.floating[Any]]
 Indices = NDArray[np.int64]
 Share = Callable[..., Iterable[Any]]  # `map`, or that of a pool of threads
-Method = Callable[[Floats, int, np.random.Generator, Share], Indices]
+Method = Callable[[Floats, Indices, np.random.Generator, Share], None]
 
 # The law does not depend on these constants; time, memory and the draws of a seed do. The times
 # beside them were taken on a two-core x86-64 machine, for float64 logits of standard deviation 2.
 
-# Logits up to which one draw of each row takes noise for every class: 45 us for 8192, where other
-# methods take 50 to 70.
-_SHORT = 1 << 13
+# Logits up to which one draw of each row takes noise for every class: 90 us for 16,384, where other
+# methods take 100.
+_SHORT = 1 << 14
 # Draws of one such row that are searched for in its sums without a plan, which would take 5 us.
 _FEW = 256
 # A perturbed logit between these has its noise to 2**-33.
@@ -59,6 +59,14 @@ _CHUNK_SIZE, _TASK_SIZE, _TASK_LOGITS = 1 << 16, 1 << 18, 1 << 21
 # Classes that a look-up in a table passes one by one, before a binary search finishes the few draws
 # that are still open. 1e6 draws of 1e5 classes take 15 ms with 8 steps, 22 ms with 2.
 _STEPS = 8
+# Lines in which a row is laid out, 4 to 16 as good, and rows up to which each is searched alone.
+_HEIGHT, _FEW_ROWS = 8, 16
+# Guides of a table. To make one takes 2.5 ns, and a draw that a guide leaves open 30, so that of d
+# draws of K classes some 2 sqrt(d K) serve best; beyond two a class they leave the cache.
+_GUIDES_IN_CACHE = 1 << 15
+# Probability from which a class is told from the others before they are. That takes 40 us for a
+# row, in place of 4 ns a class and 40 a draw, so it is tried where these come to more.
+_SURE, _SURE_TAKES = 0.75, 40_000
 # Draws that look up a table, or that race by blocks, at once: 0.25 MB an array; where few draws
 # race, they make more tries each.
 _DRAWS_AT_ONCE = 1 << 15
@@ -101,7 +109,7 @@ def sample_categorical(
         The axis of the classes.
     workers : int
         Threads among which the rows are shared, or the blocks of one long row; -1 for one a
-        processor. The draws do not depend on it, but for logits beyond 2**20 (see the notes).
+        processor. The draws do not depend on it.
 
     Returns
     -------
@@ -113,33 +121,38 @@ def sample_categorical(
     TypeError
         If an argument is of the wrong kind.
     ValueError
-        If a logit is NaN or +inf, a row is all ``-inf``, K is 0, or `size` does not fit.
+        If a logit is NaN or +inf or a row all ``-inf`` where there is something to draw, K is 0,
+        or `size` does not fit.
 
     Notes
     -----
-    One draw of each row takes noise up to 8192 logits in all, and up to 256 draws of one such row a
-    search. Beyond that the time of each method is predicted in microseconds, and the least one is
-    taken. With N rows, K classes and d draws a row:
+    One draw of each row takes noise up to 16,384 logits in all, and up to 256 draws of one such row
+    a search. Beyond that the time of each method is predicted in microseconds, and the least one is
+    taken. With N rows, K classes and d draws a row, f = K / 1e5 and bits = log2(K):
 
     =================================================== ============================================
     method                                              prediction
     =================================================== ============================================
-    lines: sums class by class, for many rows at once,  10 + 2.2 K + N K (0.002 + 0.0003 d)
-    up to 256 classes                                   + 2.2 N K (K + d) / 65536
-    sums: over some sqrt(K) stretches of a row, then    20 + N (0.1 + 0.0026 K + d (0.1 + 0.004 r))
-    inside one; r is sqrt(K)
-    search: a binary search of a row's cumulative sums  10 + N (0.8 + 0.005 K + 0.006 d log2(2 K))
-    table: the indexed inverse CDF, which begins each   5 + N (22 + 0.0075 K + 0.008 d)
-    search at a guide
+    lines: sums class by class, for many rows at once,  12 + N (0.001 K + (0.0025 + 0.0003 K) d)
+    up to 256 classes                                   + 2.1 K (1 + N (K + d) / 65536)
+    sums: each row in 8 lines; a search over columns,   46 + N (0.2 + 0.0025 K + d (0.0135
+    one down a column                                   + 0.0016 bits) (1 + min(d / 1e5, 1)
+                                                        + min(f, 3)))
+    search: a binary search of a row's cumulative sums  12 + N (0.75 + 0.005 K
+                                                        + 0.0048 d (1 + bits) (1 + 0.2 f))
+    table: the indexed inverse CDF, which begins each   4 + N (21 + 0.0064 sqrt(K d)
+    search at a guide                                   + (0.007 + 0.002 min(f / 4, 1)) K
+                                                        + (0.0065 + 0.003 min(f, 4)) d)
     blocks: the race above, more than 128 classes       80 + N (0.0003 K
-                                                        + d (1.4 + 0.035 min(r, 320)))
-    stretches: sums over 8192 neighbours, then inside   N (30 + 0.005 K + 0.06 d
-    those that hold draws                               + 35 min(d, K / 8192))
+                                                        + d (1.4 + 0.035 min(sqrt(K), 320)))
+    stretches: sums over 8192 neighbours, then inside   N (20 + 0.002 K + 0.04 d
+    those that hold draws                               + 45 min(d, K / 8192))
     =================================================== ============================================
 
-    The numbers of search and table grow with K / 1e5, since long rows leave the cache. The
-    predictions were fitted on one x86-64 machine to logits of standard deviation 2; elsewhere they
-    may miss the fastest method, not the law.
+    The predictions were fitted on one x86-64 machine to logits of standard deviation 2; elsewhere
+    they may miss the fastest method, not the law. Where one class of a row has most of the
+    probability, search and table first draw how many of many draws are of other classes, and take
+    far less than predicted.
 
     The race has sqrt(2K) blocks, rounded up to a power of two: up to 1024 of them hold every n-th
     class, where n is their number, more hold neighbours. Draws that are still open after K/16
@@ -147,15 +160,11 @@ def sample_categorical(
     depend on how many tries it takes, so the law stays exact.
 
     Beside logits and result, a thread holds up to some 5 MB, and what one row takes: 8 bytes a
-    class for search, 16 for sums and 40 for the table, of at most 4 million classes, or a few
-    numbers for each block, and 8 bytes or more for each draw. Rounds of tries grow: 2000 draws of
-    6e7 classes held 117 MB. Logits are rounded to float64, and so are their differences from the
-    largest and the exponentials. Rows that share no stride, such as those of a middle axis, are
-    copied a few at a time; lists, bfloat16 and arrays of other libraries are copied once.
-
-    Few logits given as an array with a generator take a shorter way. Where it meets a perturbed
-    logit beyond 2**20 (for several rows, a root of the sum of squares) it draws again by the plan,
-    so such draws differ from those of a list, a seed or ``workers=2``; their law does not.
+    class for search, 9 for sums and 40 for the table, of at most 4 million classes, or a few
+    numbers for each block, and 8 bytes or more for each draw. Logits are rounded to float64, and so
+    are their differences from the largest and the exponentials. Rows that share no stride, such as
+    those of a middle axis, are copied a few at a time; lists, bfloat16, longdouble and arrays of
+    other libraries are copied once.
 
     With more than one task, each task's stream is a child of a seed sequence made of 128 bits
     drawn from the generator.
@@ -185,14 +194,15 @@ def sample_categorical(
         and 0 < (count := logits.size) <= _SHORT
     ):
         if size is None and logits.ndim == 1 and logits.dtype is _FLOAT:
-            keys = logits - np.log(rng.standard_exponential(count))
+            arrivals = rng.standard_exponential(count)
+            keys = logits - np.log(arrivals)
             index = keys.argmax()
             if _LOW < keys.item(index) < _HIGH:
                 return index  # type: ignore[return-value]
-        else:
-            picked: Indices | None = _short(logits, size, rng)
-            if picked is not None:
-                return picked
+            return _winners(logits[None], arrivals[None])[0]  # type: ignore[no-any-return]
+        picked: Indices | None = _short(logits, size, rng)
+        if picked is not None:
+            return picked
 
     # Shape: an axis of the result is one of the batch, or one of repeated draws of the same rows.
     values = as_rows(logits, axis)
@@ -236,8 +246,9 @@ def sample_categorical(
                 rows = values[np.unravel_index(np.arange(start, stop), batch)]
             else:
                 rows = matrix[start:stop]
-            with np.errstate(over="ignore"):  # a difference may be -inf, which is right
-                drawn[start:stop] = draw(rows, repeated, stream, share)
+            # A difference may be -inf and a weight 0, which is right.
+            with np.errstate(over="ignore", under="ignore"):
+                draw(rows, drawn[start:stop], stream, share)
 
     if threads == 1:
         for number in range(len(starts)):
@@ -258,24 +269,36 @@ def _short(logits: Floats, size: Any, rng: np.random.Generator) -> Any:
     """Draws from few logits in as few calls as there can be, or None where it does not apply.
 
     NaN, +inf, a row of all -inf, and logits so large that the noise would lose digits fail the
-    comparisons. Whether a winner's key does says nothing of which class it is: the maximum of
-    Gumbels is independent of its place.
+    comparisons, and the same noise is looked at once more with care.
     """
-    # Before the generator is used. By value: an array that was pickled has a type of its own.
+    # By value: an array that was pickled has a type of its own.
     if logits.dtype.kind not in "fiub" or logits.dtype.itemsize > 8 or logits.ndim == 0:
         return None
     if size is None:
-        keys = logits - np.log(rng.standard_exponential(logits.shape))
-        if keys.dtype == _FLOAT:
-            flat = keys.ravel()
-            if not flat.dot(flat) < _HIGH**2:
-                flat = np.maximum.reduce(keys, axis=-1).ravel()
-            return keys.argmax(axis=-1) if flat.dot(flat) < _HIGH**2 else None
-    elif type(size) is int and 1 < size <= _FEW and logits.ndim == 1 and logits.dtype.kind == "f":
+        arrivals = rng.standard_exponential(logits.shape)
+        keys = logits - np.log(arrivals)
+        flat = keys.ravel()
+        if keys.dtype == _FLOAT and flat.dot(flat) < _HIGH**2:
+            return keys.argmax(axis=-1)
+        width = logits.shape[-1]
+        winners = _winners(logits.reshape(-1, width), arrivals.reshape(-1, width))
+        return winners.reshape(logits.shape[:-1])[()]
+    shape = (size,) if type(size) is int else size
+    if (
+        logits.size == logits.shape[-1]
+        and type(shape) is tuple
+        and logits.ndim <= len(shape) + 1
+        and all(type(length) is int and length > 0 for length in shape)
+        and 1 < math.prod(shape) <= _FEW
+    ):
         row_max = float(logits.max())
         if _LOW < row_max < _HIGH:
-            cumulative = np.exp(np.subtract(logits, row_max, dtype=np.float64)).cumsum()
-            return cumulative.searchsorted(rng.random(size) * cumulative[-1], side="right")
+            weights = np.subtract(logits.ravel(), row_max, dtype=np.float64)
+            try:
+                cumulative = np.exp(weights, out=weights).cumsum()
+            except FloatingPointError:  # the caller has errors raised, of underflow too
+                return None
+            return cumulative.searchsorted(rng.random(shape) * cumulative[-1], side="right")
     return None
 
 
@@ -292,46 +315,77 @@ def _plan(num_rows: int, num_classes: int, repeated: int) -> Method:
 def _predicted(num_rows: int, num_classes: int, repeated: int) -> dict[Method, float]:
     """Microseconds that each method takes: for the call, a row, a class and a draw.
 
-    Fitted to times of 260 shapes. Sums and tables of long rows leave the cache.
+    Fitted to times of 290 shapes. Searches and tables of long rows leave the cache.
     """
     rows, classes, draws = float(num_rows), float(num_classes), float(repeated)
-    far, root = classes / 1e5, math.sqrt(classes)
+    far, bits = classes / 1e5, math.log2(classes)
     once = min(draws, classes / _STRETCH)  # stretches that hold a draw
     times: dict[Method, float] = {}
-    times[_by_stretches] = rows * (30 + 0.005 * classes + 35 * once + 0.06 * draws)
+    times[_by_stretches] = rows * (20 + 0.002 * classes + 45 * once + 0.04 * draws)
     if num_classes > _LEAST_BLOCKS:
-        times[_by_blocks] = 80 + rows * (0.0003 * classes + (1.4 + 0.035 * min(root, 320)) * draws)
+        tries = 1.4 + 0.035 * min(math.sqrt(classes), 320)
+        times[_by_blocks] = 80 + rows * (0.0003 * classes + tries * draws)
     if num_classes <= _LINES:
-        chunks = 1 + rows * (classes + draws) / _CHUNK_SIZE
-        times[_by_lines] = 10 + classes * (2.2 * chunks + rows * (0.002 + 0.0003 * draws))
+        lines = 2.1 * classes * (1 + rows * (classes + draws) / _CHUNK_SIZE)
+        count = (0.0025 + 0.0003 * classes) * draws
+        times[_by_lines] = 12 + lines + rows * (0.001 * classes + count)
     if num_classes <= _MOST_HELD:
-        find = 0.006 * (1 + math.log2(classes)) * (1 + 0.2 * far)
-        times[_by_search] = 10 + rows * (0.8 + 0.005 * classes + find * draws)
-        make, look = 0.0075 + 0.009 * min(far / 4, 1), 0.008 + 0.006 * min(far, 4)
-        times[_by_table] = 5 + rows * (22 + make * classes + look * draws)
-        pick = 0.1 + 0.004 * root
-        times[_by_sums] = 20 + rows * (0.1 + 0.0026 * classes + pick * draws)
+        find = 0.0048 * (1 + bits) * (1 + 0.2 * far)
+        times[_by_search] = 12 + rows * (0.75 + 0.005 * classes + find * draws)
+        make, look = 0.007 + 0.002 * min(far / 4, 1), 0.0065 + 0.003 * min(far, 4)
+        guides = 0.0064 * math.sqrt(classes * draws)
+        times[_by_table] = 4 + rows * (21 + make * classes + guides + look * draws)
+        fall = (0.0135 + 0.0016 * bits) * (1 + min(draws / 1e5, 1) + min(far, 3))
+        times[_by_sums] = 46 + rows * (0.2 + 0.0025 * classes + fall * draws)
     return times
 
 
-def _weights(rows: Floats) -> NDArray[np.float64]:
+def _weights(rows: Floats, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
     """The exponentials of the differences from the largest logit of each row."""
     row_max = rows.max(axis=1).astype(np.float64)
     check_row_max(row_max)
-    weights: NDArray[np.float64] = rows - row_max[:, None]
+    weights: NDArray[np.float64] = np.subtract(rows, row_max[:, None], out=out)
     return np.exp(weights, out=weights)
 
 
-def _by_noise(rows: Floats, repeated: int, rng: np.random.Generator, share: Share) -> Indices:
+def _first_above(
+    sums: NDArray[np.float64],
+    first: Indices,
+    reached: NDArray[np.float64],
+    stride: int,
+    number: int,
+) -> Indices:
+    """The first of `number` sums, `stride` apart from `first` on, above `reached`, or the last.
+
+    A search by halves, for all draws at once; the number is a power of 2. A searchsorted a row
+    would be a Python call a row; one over all rows, each set off from the last, would lose digits.
+    """
+    place, probe = first.copy(), np.empty_like(first)
+    found, passed = np.empty_like(reached), np.empty(first.shape, np.bool_)
+    half = number * stride
+    while (half := half // 2) >= stride:
+        np.add(place, half - stride, out=probe)
+        sums.take(probe, out=found, mode="clip")  # with a mode, NumPy does not copy once more
+        np.less_equal(found, reached, out=passed)
+        place += np.multiply(passed, half, out=probe)
+    return place
+
+
+def _by_noise(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
     """Gumbel noise for every class."""
+    index[:, 0] = _winners(rows, rng.standard_exponential(rows.shape))
+
+
+def _winners(rows: Floats, arrivals: NDArray[np.float64]) -> Indices:
+    """The winners of races with standard exponential `arrivals`, for logits of any size."""
     row_max = rows.max(axis=1).astype(np.float64)
     check_row_max(row_max)
-    arrivals = np.maximum(rng.standard_exponential(rows.shape), np.finfo(np.float64).tiny)
+    arrivals = np.maximum(arrivals, np.finfo(np.float64).tiny)
     index: Indices = (rows - row_max[:, None] - np.log(arrivals)).argmax(axis=1)
-    return index[:, None]
+    return index
 
 
-def _by_lines(rows: Floats, repeated: int, rng: np.random.Generator, share: Share) -> Indices:
+def _by_lines(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
     """The number of cumulative sums that a uniform reaches, with a contiguous line a class."""
     weights = np.array(rows.T, np.float64, order="C")
     row_max = weights.max(axis=0)
@@ -340,8 +394,8 @@ def _by_lines(rows: Floats, repeated: int, rng: np.random.Generator, share: Shar
     np.exp(weights, out=weights)
     for below, line in pairwise(weights):
         line += below
-    index = np.empty((len(rows), repeated), np.int64)
     # The longer of the two axes lies last, where NumPy's loops are fast.
+    repeated = index.shape[1]
     wide = repeated > len(rows)
     lines = weights[:, :, None] if wide else weights[:, None]
     step = max(1, _DRAWS_AT_ONCE // len(rows))
@@ -354,44 +408,57 @@ def _by_lines(rows: Floats, repeated: int, rng: np.random.Generator, share: Shar
             np.less_equal(line, reached, out=passed)
             count += passed.view(np.uint8)
         drawn[:] = count
-    return index
 
 
-def _by_sums(rows: Floats, repeated: int, rng: np.random.Generator, share: Share) -> Indices:
-    """Two inverses of cumulative sums: over stretches of sqrt(K) neighbours, then inside one."""
+def _by_sums(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
+    """Each row in a few lines: a search of the sums of its columns, then one down a column."""
     num_rows, num_classes = rows.shape
-    length = 1 << round(math.log2(num_classes) / 2)
-    number = -(-num_classes // length)
-    weights = np.zeros((num_rows, number * length))
-    weights[:, :num_classes] = _weights(rows)
-    stretches = weights.reshape(num_rows, number, length)
-    sums = stretches.sum(axis=2).cumsum(axis=1)[:, None]
-    levels = rng.random((2, num_rows, repeated, 1))
-    stretch = (sums > levels[0] * sums[..., -1:]).argmax(axis=2)
-    inside = stretches[np.arange(num_rows)[:, None], stretch].cumsum(axis=2)
-    place = (inside > levels[1] * inside[..., -1:]).argmax(axis=2)
-    index: Indices = stretch * length + place
-    return index
+    repeated = index.shape[1]
+    width = -(-num_classes // _HEIGHT)
+    grid = np.zeros((num_rows, _HEIGHT, width))
+    flat = grid.reshape(num_rows, -1)
+    _weights(rows, out=flat[:, :num_classes])
+    # Down the columns NumPy adds many numbers at a time, along them each must wait for the last.
+    for above, line in pairwise(grid.swapaxes(0, 1)):
+        line += above
+    number = 1 << (width - 1).bit_length()
+    sums = np.full((num_rows, number), np.inf)
+    np.cumsum(grid[:, -1], axis=1, out=sums[:, :width])
+    levels = rng.random((2, num_rows, repeated))
+    levels[0] *= sums[:, width - 1 : width]
+    row = np.arange(num_rows)[:, None]
+    if num_rows <= _FEW_ROWS and index.size <= _FEW:
+        column = np.empty_like(index)
+        for i in range(num_rows):
+            column[i] = sums[i, :width].searchsorted(levels[0, i], side="right")
+    else:
+        first = (row * number).repeat(repeated, axis=1)
+        column = _first_above(sums.ravel(), first, levels[0], 1, number)
+        column -= first
+    levels[1] *= grid[row, -1, column]
+    column += row * flat.shape[1]
+    place = _first_above(flat.ravel(), column, levels[1], width, _HEIGHT)
+    np.subtract(place, row * flat.shape[1], out=index)
 
 
-def _by_search(rows: Floats, repeated: int, rng: np.random.Generator, share: Share) -> Indices:
+def _by_search(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
     """A binary search of the cumulative sums of each row."""
-    cumulative = _weights(rows)
+    weights = _weights(rows)
+    others = _settle_sure(weights, index, rng)
+    cumulative = weights if others.size == len(rows) else weights[others]
     np.cumsum(cumulative, axis=1, out=cumulative)
-    levels = rng.random((len(rows), repeated)) * cumulative[:, -1:]
-    index = np.empty(levels.shape, np.int64)
-    for i, sums in enumerate(cumulative):
-        index[i] = sums.searchsorted(levels[i], side="right")
-    return index
+    levels = rng.random((others.size, index.shape[1])) * cumulative[:, -1:]
+    for i, sums, level in zip(others.tolist(), cumulative, levels, strict=True):
+        index[i] = sums.searchsorted(level, side="right")
 
 
-def _by_table(rows: Floats, repeated: int, rng: np.random.Generator, share: Share) -> Indices:
+def _by_table(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
     """The indexed inverse CDF: a table of guides tells where each search begins."""
-    index = np.empty((len(rows), repeated), np.int64)
-    # Two guides a class: with one the searches take a third longer, four take more memory and gain
-    # a tenth.
-    num_guides = 2 * rows.shape[1]
-    for cumulative, drawn in zip(_weights(rows), index, strict=True):
+    weights = _weights(rows)
+    repeated = index.shape[1]
+    num_guides = _num_guides(rows.shape[1], repeated)
+    for i in _settle_sure(weights, index, rng):
+        cumulative, drawn = weights[i], index[i]
         np.cumsum(cumulative, out=cumulative)
         cumulative *= num_guides / cumulative[-1]
         # Guide g is the number of sums up to g: the first class that a level from g on can reach.
@@ -400,9 +467,11 @@ def _by_table(rows: Floats, repeated: int, rng: np.random.Generator, share: Shar
         np.cumsum(guides, out=guides)
         for start in range(0, repeated, _DRAWS_AT_ONCE):
             some = drawn[start : start + _DRAWS_AT_ONCE]
-            reached = rng.random(some.size) * cumulative[-1]
-            guides.take(reached.astype(np.int64), out=some)
-            pending = np.flatnonzero(cumulative.take(some) <= reached)
+            reached = rng.random(some.size)
+            reached *= cumulative[-1]
+            # With a mode, NumPy does not copy the result once more.
+            guides.take(reached.astype(np.int64), out=some, mode="clip")
+            pending = np.flatnonzero(cumulative.take(some, mode="clip") <= reached)
             for _ in range(_STEPS):
                 if not pending.size:
                     break
@@ -410,7 +479,37 @@ def _by_table(rows: Floats, repeated: int, rng: np.random.Generator, share: Shar
                 pending = pending[cumulative.take(some[pending]) <= reached[pending]]
             # Many small classes may lie between two guides.
             some[pending] = cumulative.searchsorted(reached[pending], side="right")
-    return index
+
+
+def _num_guides(num_classes: int, repeated: int) -> int:
+    """The guides that serve so many draws best."""
+    return min(math.isqrt(4 * num_classes * repeated), max(2 * num_classes, _GUIDES_IN_CACHE)) + 1
+
+
+def _settle_sure(weights: NDArray[np.float64], index: Indices, rng: np.random.Generator) -> Indices:
+    """Draw from the rows in which one class is likely; the numbers of the others.
+
+    A binomial number of the draws of such a row, at random places, are of its other classes.
+    """
+    everyone, num_draws = np.arange(len(weights)), index.shape[1]
+    if index.size <= _FEW or 4 * weights.shape[1] + 40 * num_draws < _SURE_TAKES:
+        return everyone
+    sure = np.add.reduce(weights, axis=1) < 1 / _SURE  # the largest weight is 1
+    if not sure.any():
+        return everyone
+    rows: Indices = everyone[sure]
+    likeliest = weights[rows].argmax(axis=1)
+    weights[rows, likeliest] = 0
+    rest = weights[rows].sum(axis=1)
+    counts = rng.binomial(num_draws, rest / (1 + rest))
+    index[rows] = likeliest[:, None]
+    for i, count in zip(rows[counts > 0], counts[counts > 0], strict=True):
+        places = rng.choice(num_draws, count, replace=False, shuffle=False)
+        sums = weights[i]
+        np.cumsum(sums, out=sums)
+        index[i, places] = sums.searchsorted(rng.random(count) * sums[-1], side="right")
+    others: Indices = everyone[~sure]
+    return others
 
 
 def _num_blocks(num_classes: int) -> int:
@@ -422,7 +521,7 @@ def _num_blocks(num_classes: int) -> int:
     return 1 << math.ceil(math.log2(2 * num_classes) / 2)
 
 
-def _by_blocks(rows: Floats, repeated: int, rng: np.random.Generator, share: Share) -> Indices:
+def _by_blocks(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
     """The race of blocks: of neighbours, or, where there are few, of every num_blocks-th class."""
     num_rows, num_classes = rows.shape
     num_blocks = _num_blocks(num_classes)
@@ -456,24 +555,20 @@ def _by_blocks(rows: Floats, repeated: int, rng: np.random.Generator, share: Sha
     total = cumulative[:, -1].copy()
     bounds, cumulative = bounds.ravel(), cumulative.ravel()
 
-    index = np.empty(num_rows * repeated, np.int64)
-    pending = np.arange(index.size)
+    repeated = index.shape[1]
+    drawn = index.ravel()  # no copy, since whole rows of the result are handed in
+    pending = np.arange(drawn.size)
     budget = max(_LEAST_TRIES, rows.size // _CLASSES_PER_TRY)
     least = _TRIES
     while pending.size and budget > 0:
         some, later = pending[:_DRAWS_AT_ONCE], pending[_DRAWS_AT_ONCE:]
-        tries = max(1, min(least, budget) // some.size)
+        tries = max(1, min(least, budget, _DRAWS_AT_ONCE) // some.size)
         budget -= some.size * tries
         least *= 2
         row = (some // repeated).repeat(tries)
-        reached = rng.random(row.size) * total.take(row)
-        # A search by halves, for all tries at once: a searchsorted a row would be a Python call a
-        # row, and one over all rows, each set off from the last, would lose digits.
         first = row * num_blocks
-        place = first.copy()
-        halves = num_blocks
-        while halves := halves // 2:
-            place += halves * (cumulative.take(place + (halves - 1)) <= reached)
+        reached = rng.random(row.size) * total.take(row)
+        place = _first_above(cumulative, first, reached, 1, num_blocks)
         element = rng.integers(0, height, row.size) * to_next + (place - first) * to_block
         in_range = element < num_classes
         logit = rows[row, np.where(in_range, element, 0)].astype(np.float64)
@@ -482,36 +577,36 @@ def _by_blocks(rows: Floats, repeated: int, rng: np.random.Generator, share: Sha
         kept = kept.reshape(-1, tries)
         winner = kept.argmax(axis=1)
         done = kept.any(axis=1)
-        index[some[done]] = element.reshape(-1, tries)[done, winner[done]]
+        drawn[some[done]] = element.reshape(-1, tries)[done, winner[done]]
         pending = np.append(some[~done], later)
     for i, count in zip(*np.unique(pending // repeated, return_counts=True), strict=True):
-        index[pending[:count]] = _by_stretches(rows[i : i + 1], int(count), rng, share)[0]
+        rest = np.empty((1, count), np.int64)
+        _by_stretches(rows[i : i + 1], rest, rng, share)
+        drawn[pending[:count]] = rest[0]
         pending = pending[count:]
-    return index.reshape(num_rows, repeated)
 
 
-def _by_stretches(rows: Floats, repeated: int, rng: np.random.Generator, share: Share) -> Indices:
+def _by_stretches(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
     """The number of draws from each stretch of neighbours, then these draws, then their order."""
-    index = np.empty((len(rows), repeated), np.int64)
     for row, drawn in zip(rows, index, strict=True):
-        row_max = float(row.max())
-        check_row_max(np.asarray(row_max))
-
-        def weights(start: int, row: Floats = row, row_max: float = row_max) -> Any:
-            return np.exp(np.subtract(row[start : start + _STRETCH], row_max, dtype=np.float64))
-
+        row_max = row.max(keepdims=True).astype(np.float64)
+        check_row_max(row_max)
         starts = np.arange(0, row.size, _STRETCH)
-        sums = np.array([weights(start).sum() for start in starts])
+        stretches = [row[None, start : start + _STRETCH] for start in starts]
+        sums = np.array([np.exp(some - row_max).sum() for some in stretches])
         possible = np.flatnonzero(sums)
-        counts = rng.multinomial(repeated, sums[possible] / sums.sum())
+        counts = rng.multinomial(drawn.size, sums[possible] / sums.sum())
         place = 0
-        for start, count in zip(starts[possible], counts, strict=True):
+        for i, count in zip(possible, counts, strict=True):
             if count:
-                cumulative = weights(start).cumsum()
-                # In order, since such a search jumps less; they are shuffled in the end.
-                reached = np.sort(rng.random(count)) * cumulative[-1]
-                picked = cumulative.searchsorted(reached, side="right")
-                drawn[place : place + count] = start + picked
+                some = drawn[place : place + count]
+                if count > _STRETCH:
+                    _by_table(stretches[i], some[None], rng, share)
+                else:
+                    cumulative = np.exp(stretches[i] - row_max).cumsum()
+                    # In order, since such a search jumps less; they are shuffled in the end.
+                    reached = np.sort(rng.random(count)) * cumulative[-1]
+                    some[:] = cumulative.searchsorted(reached, side="right")
+                some += starts[i]
                 place += count
         rng.shuffle(drawn)
-    return index
