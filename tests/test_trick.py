@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import integrate, special, stats
@@ -45,6 +45,7 @@ def test_a_masked_class_never_wins():
 
 
 @given(rows)
+@settings(max_examples=15)  # a tenth of a second each
 def test_probabilities_under_gumbel_noise_are_softmax(logits):
     won = argmax_probabilities(logits)
     assert np.abs(won - special.softmax(logits)).max() < 1e-9
