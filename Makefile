@@ -65,6 +65,7 @@ bench: .venv/ready ## time the samplers beside those of other libraries, and the
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/reservoir.py
 	$(BIN)/python benchmarks/sampling.py
+	$(BIN)/python benchmarks/methods.py
 	$(BIN)/python benchmarks/grid.py
 	$(BIN)/python benchmarks/book.py
 

@@ -45,7 +45,7 @@ MOST_DRAWN = 1e7  # indices of a result, 80 MB
 DISTINCT = 10_000_000  # logits that are made; more rows repeat these, or making them takes longest
 VOCABULARY = 128_000  # classes of the language model's logits, which have no other number
 
-BUDGET = 0.8  # seconds for the rounds of a cell, of which there are 3 to 15
+BUDGET = 0.3  # seconds for the rounds of a cell, of which there are 3 to 15
 LOOP = 0.002  # seconds that a timed loop of short calls takes, 20,000 times the clock's 100 ns
 HOPELESS = 20  # times ours: not timed again
 CONTENDER = 1.5  # times the best peer's first time: timed in every round

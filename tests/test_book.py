@@ -114,10 +114,11 @@ def test_the_style_sheet_has_every_role_in_both_themes():
 
 
 def test_the_picture_of_the_first_page_is_the_one_the_code_draws():
-    from gumbel_lib.book.cover import PATH, picture
+    from gumbel_lib.book.cover import NARROW_PATH, PATH, picture
 
-    stored = (Path(__file__).parents[1] / PATH).read_text(encoding="utf-8")
-    assert stored == picture(), "run `make notebooks` and commit the result"
+    for path, drawn in ((PATH, picture()), (NARROW_PATH, picture().narrow())):
+        stored = (Path(__file__).parents[1] / path).read_text(encoding="utf-8")
+        assert stored == drawn.svg(), "run `make notebooks` and commit the result"
 
 
 def test_fonts_are_cut_again_for_a_new_character_and_not_for_known_ones(tmp_path, monkeypatch):

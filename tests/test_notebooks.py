@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from gumbel_lib.book.notebooks import METADATA, reading_time
+from gumbel_lib.book.scaffold import FOLDED
 from gumbel_lib.chapters import CHAPTERS, all_claims
 
 ROOT = Path(__file__).parents[1]
@@ -16,7 +17,7 @@ NOTEBOOKS = sorted((ROOT / "chapters").glob("*.ipynb"))
 TITLES = {name: chapter.title for name, chapter in CHAPTERS.items()}
 TEACHING = [name for name in CHAPTERS if name != "questions"]
 # Tags that may occur, and how often in the whole book. None of nbval's is among them.
-TAG_BUDGET = {"hide-input": 3, "remove-cell": 60}
+TAG_BUDGET = {"hide-input": 3 + len(CHAPTERS), "remove-cell": 60}
 BIBLIOGRAPHY = (ROOT / "chapters" / "references.bib").read_text(encoding="utf-8")
 RERUN = "run `make notebooks` and commit the result"
 
@@ -116,6 +117,13 @@ def test_tags_stay_within_their_budget():
     assert set(used) <= set(TAG_BUDGET), f"a tag needs a budget here: {used}"
     for tag, count in used.items():
         assert count <= TAG_BUDGET[tag], f"too many cells tagged {tag}: {count}"
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_the_imports_of_a_chapter_are_folded(name):
+    cells = nbformat.read(ROOT / "chapters" / f"{name}.ipynb", as_version=4).cells
+    first = next(cell for cell in cells if cell.cell_type == "code")
+    assert first.metadata == FOLDED
 
 
 def test_only_bookkeeping_is_hidden(notebook):

@@ -2,6 +2,7 @@
 
 import gzip
 import random
+import re
 from itertools import pairwise
 from pathlib import Path
 from time import monotonic
@@ -109,6 +110,47 @@ SIDEWAYS = f"""async () => {{
 }}"""
 
 
+# What lies off the screen, or beyond the box that clips it, where nothing says that it scrolls; and
+# words that a figure cuts.
+CUT = """() => {
+  const found = [];
+  const parts = "article :is(svg, img, table, pre, .math, .chart)";
+  for (const part of document.querySelectorAll(parts)) {
+    const {right, width} = part.getBoundingClientRect();
+    const box = part.parentElement.closest(".admonition")?.getBoundingClientRect().right;
+    const seen = right <= Math.min(innerWidth, box ?? innerWidth) + 1;
+    if (width && !seen && !part.closest(".more-right"))
+      found.push(`cut: ${part.outerHTML.slice(0, 80)}`);
+  }
+  for (const text of document.querySelectorAll(".inline-figure text")) {
+    const {left, right} = text.getBoundingClientRect();
+    const figure = text.closest("svg").getBoundingClientRect();
+    if (left < figure.left - 2 || right > figure.right + 2)
+      found.push(`cut words: ${text.textContent}`);
+  }
+  return found;
+}"""
+
+
+def spoken(box):
+    """What is wrong with what a screen reader finds in a live interactive.
+
+    It is a picture with its description and no parts, and controls named without their values.
+    """
+    lines = box.aria_snapshot().splitlines()
+    pictures = [i for i, line in enumerate(lines) if re.match("- '?img", line)]
+    found = []
+    if len(pictures) != 1 or len(lines[pictures[0]]) < 60:
+        found.append(f"picture: {[lines[i] for i in pictures]}")
+    elif lines[pictures[0] + 1].startswith(" "):
+        found.append(f"parts of the picture: {lines[pictures[0] + 1]}")
+    for line in lines:
+        control = re.match(r'- slider "(.*)": "?(-?[\d.]+)"?$', line)
+        if control and re.search(rf"(^|\s){re.escape(control[2])}$", control[1]):
+            found.append(f"named after its value: {line}")
+    return found
+
+
 class Visit:
     """A page that is open in a browser, what it asked for, and what went wrong."""
 
@@ -191,6 +233,7 @@ def complaints(visit):
         live.first.scroll_into_view_if_needed()
         page.locator(".interactive[data-live]").first.wait_for(timeout=15_000)
         visit.settle()
+        found += [fault for box in live.all() for fault in spoken(box)]
     size = visit.size() / KB
     if size > limit:
         found.append(f"heavy: {size:.0f} kB")
@@ -216,6 +259,9 @@ def complaints(visit):
         page.set_viewport_size({"width": width, "height": 900})
         if page.evaluate(SIDEWAYS):
             found.append(f"sideways: at {width}")
+        if width == 390:
+            visit.settle()  # figures for phones come in a script of their own
+            found += page.evaluate(CUT)
     visit.settle()
     return found + visit.problems
 
@@ -262,6 +308,15 @@ FAULTS = {
     ),
     "sideways: at 640": ("#wide { width: 700px; }", "<p id=wide>Wide</p>"),
     "sideways: at 390": ("", ""),
+    "cut: <svg": (
+        ".admonition { overflow: hidden; }",
+        "<div class=admonition><svg aria-hidden=true width=600 /></div>",
+    ),
+    "cut words: beyond": (
+        "",
+        "<div class=inline-figure><svg aria-hidden=true width=90>"
+        "<text x=80 y=9>beyond</text></svg></div>",
+    ),
     "sideways: at 320": ("", ""),
     "shifts: ": (
         "#late { height: 500px; }",
@@ -326,8 +381,8 @@ def test_an_interactive_works_by_keyboard(visit):
     page = visit("chapters/gumbel_max").page
     page.locator(".interactive").scroll_into_view_if_needed()
     page.locator(".interactive[data-live]").wait_for()
-    slider = page.get_by_label("logit of class 0")
-    page.get_by_label("number of draws").focus()
+    slider = page.get_by_role("slider", name="logit of class 0")
+    page.get_by_role("slider", name="number of draws").focus()
     page.keyboard.press("Tab")
     assert slider.evaluate("slider => slider === document.activeElement")
     output = page.locator(".interactive output")
@@ -354,10 +409,52 @@ def test_previous_next_and_description(visit):
     assert page.locator("meta[property='og:image']").get_attribute("content").endswith("card.png")
 
 
+def test_arrow_keys_turn_the_page_where_nothing_has_the_focus(visit):
+    page = visit("chapters/gumbel_max").page
+    page.locator(".inline-figure, pre, a").first.focus()
+    page.keyboard.press("ArrowRight")
+    assert page.url.endswith("gumbel_max.html")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url("**/reparameterization.html")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_url("**/gumbel_max.html")
+
+
+def test_a_link_shows_what_it_leads_to(visit):
+    page = visit("chapters/gumbel_max").page
+    box = page.locator("#preview")
+    for link, words in (
+        ("#thm-gumbel-max", "Theorem 3.1"),
+        ("#fig-noise-laws", "Fig. 3."),
+        ("bibliography.html#id11", "McFadden"),
+    ):
+        page.locator(f'article a.internal[href*="{link}"]').first.hover()
+        box.wait_for(state="visible")
+        assert words in box.inner_text()
+        page.keyboard.press("Escape")
+        assert not box.is_visible()
+    # Also by keyboard, and from another page.
+    page = visit("chapters/relaxation").page
+    page.locator('article a.internal[href="gumbel_max.html#thm-gumbel-max"]').first.focus()
+    box.wait_for(state="visible")
+    assert "Theorem 3.1" in box.inner_text()
+    assert page.locator("[aria-describedby=preview]").count() == 1
+    page.keyboard.press("Tab")
+    box.wait_for(state="hidden")
+
+
 def test_print_and_reduced_motion(visit):
     page = visit("chapters/gumbel_max").page
+    theme = "document.documentElement.dataset.theme"
+    page.evaluate(f"{theme} = 'dark'")
     page.emulate_media(media="print", reduced_motion="reduce")
     assert not page.locator(".interactive .controls").is_visible()
+    assert page.locator("details p").first.is_visible()  # an answer that nobody opened
+    page.wait_for_function(f"{theme} === 'light'")
+    page.emulate_media(media="screen")
+    page.wait_for_function(f"{theme} === 'dark'")
+    page.emulate_media(media="print", reduced_motion="reduce")
     style = "getComputedStyle(document.documentElement).scrollBehavior"
     assert page.evaluate(style) == "auto"
 
@@ -370,6 +467,17 @@ def test_without_javascript_figures_words_and_formulas_stand(browser, site):
     assert "softmax" in page.locator(".interactive output").inner_text()
     assert page.locator(".math mjx-container").count() > 50
     context.close()
+
+
+def test_the_first_five_figures_fit_a_phone(visit):
+    fitting = []
+    for name in ("index", "why_differentiability"):
+        page = visit(f"chapters/{name}").page
+        page.set_viewport_size({"width": 390, "height": 900})
+        visit(f"chapters/{name}")
+        boxes = page.locator(".inline-figure").all()
+        fitting += [box.evaluate("box => box.scrollWidth <= box.clientWidth") for box in boxes]
+    assert all(fitting[:5])
 
 
 def test_search_works_from_disk(browser, site):

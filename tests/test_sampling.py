@@ -107,6 +107,16 @@ def test_rows_with_a_likely_class_keep_their_laws_among_others(name, monkeypatch
         assert abs(together - 1e4 * p**2) <= 5 * np.sqrt(1e4 * p**2 * (1 - p**2))
 
 
+@pytest.mark.parametrize("name", ["search", "table"])
+def test_rare_classes_beside_a_likely_one_are_drawn_as_often_as_due(name, monkeypatch):
+    monkeypatch.setattr(categorical, "_plan", lambda *_: getattr(categorical, f"_by_{name}"))
+    # About one draw of a row is of another class.
+    logits = np.zeros((1000, 10))
+    logits[:, 3] = np.log(9 * 999)
+    others = np.count_nonzero(sample_categorical(logits, size=(1000, 1000), rng=4) != 3)
+    assert abs(others - 1000) < 5 * np.sqrt(1000)
+
+
 def test_draws_come_in_no_order(method):
     # Neighbouring draws are independent, whichever classes they fall into.
     shape, size = method
@@ -338,7 +348,7 @@ def test_fewer_digits_of_logits_lose_none_on_the_way(method, dtype):
     assert np.array_equal(draws, wide)
 
 
-@pytest.mark.parametrize("shape", [(4,), (3, 40), (40, 3, 40), (5, 4096)])
+@pytest.mark.parametrize("shape", [(4,), (3, 40), (40, 3, 40), (4, 4096), (1 << 14,)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_shortest_way_draws_what_the_plan_would(shape, dtype):
     logits = np.random.default_rng(7).normal(size=shape).astype(dtype)

@@ -13,11 +13,12 @@ from .show import DescribedFigure
 from .style import INK, MUTED, PAPER, SERIES, subplots
 
 PATH = Path("chapters", "trick.svg")
+NARROW_PATH = PATH.with_stem("trick-narrow")
 DRAWS = 2000
 
 
-def picture() -> str:
-    """The picture as SVG: one draw, many draws, and the same draw relaxed."""
+def picture() -> DescribedFigure:
+    """The picture: one draw, many draws, and the same draw relaxed."""
     logits = np.log([0.5, 0.3, 0.2])
     probs = special.softmax(logits)
     noise = standard_gumbel((DRAWS, 3), rng=6)
@@ -67,7 +68,7 @@ def picture() -> str:
         f"their z = 5 band around {', '.join(f'{p:.1f}' for p in probs)}. Third, a softmax of the "
         "first draw at temperatures 0.1, 0.5 and 2: the winner's weight falls from "
         f"{relaxed[0][winner]:.2f} to {relaxed[-1][winner]:.2f}.",
-    ).svg()
+    )
 
 
 def card(svg: str) -> str:
@@ -83,4 +84,5 @@ def card(svg: str) -> str:
 
 
 if __name__ == "__main__":
-    PATH.write_text(picture(), encoding="utf-8")
+    PATH.write_text(picture().svg(), encoding="utf-8")
+    NARROW_PATH.write_text(picture().narrow().svg(), encoding="utf-8")

@@ -268,6 +268,13 @@ def _insert(path: Path, before: str, text: str) -> None:
     path.write_text(start + text + line + rest, encoding="utf-8")
 
 
+# The imports of a chapter are folded under this word.
+FOLDED = {
+    "mystnb": {"code_prompt_hide": "Setup", "code_prompt_show": "Setup"},
+    "tags": ["hide-input"],
+}
+
+
 def _notebook(name: str, title: str) -> Any:
     """The chapter's notebook, not yet executed."""
     notebook = v4.new_notebook()
@@ -277,6 +284,8 @@ def _notebook(name: str, title: str) -> Any:
             made = v4.new_markdown_cell(_filled(cell, name, title), id=place)
         else:
             made = v4.new_code_cell(_filled(cell[0], name, title), id=place)
+            if cell[0].startswith("import"):
+                made.metadata |= FOLDED
             if len(cell) > 1:
                 label, caption = (_filled(text, name, title) for text in cell[1:])
                 made.metadata["mystnb"] = {"figure": {"name": label, "caption": caption}}

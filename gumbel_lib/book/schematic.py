@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from .style import BLUE, GREEN, INK, MUTED, ORANGE, PAPER, PURPLE, subplots
+from .style import BLUE, GREEN, INK, MUTED, ORANGE, PAPER, PHONE, PURPLE, subplots
 
 ROLES = {"parameter": BLUE, "noise": PURPLE, "operation": GREEN, "value": MUTED, "loss": ORANGE}
 
@@ -20,6 +20,25 @@ class Box(NamedTuple):
     text: str
     role: str
     width: float = 1.05
+
+
+def turned(boxes: Mapping[str, Box]) -> tuple[dict[str, Box], float]:
+    """The boxes for a phone, and the height they take: what runs to the right runs down.
+
+    What lies higher comes to lie further to the left.
+    """
+    places = sorted({box.x for box in boxes.values()}, reverse=True)
+    low, high = min(box.y for box in boxes.values()), max(box.y for box in boxes.values())
+    left = max(box.width for box in boxes.values()) / 2 + 0.05
+    scale = (PHONE - 2 * left) / ((high - low) or 1)
+    made = {
+        name: box._replace(
+            x=left + scale * (high - box.y) if high > low else PHONE / 2,
+            y=0.4 + 0.8 * places.index(box.x),
+        )
+        for name, box in boxes.items()
+    }
+    return made, 0.8 * len(places)
 
 
 def draw(
@@ -99,11 +118,14 @@ def draw(
         start, end = boxes[name], boxes[other]
         arrow(start, end, 0.12, 0.12, ORANGE, "--")
         if not passes:
-            side = 1 if end.x > start.x else -1
-            middle = (start.x + end.x + side * (start.width - end.width) / 2) / 2
+            x, y = start.x + 0.12, (start.y + end.y) / 2
+            if abs(end.x - start.x) > 0.3:
+                side = 1 if end.x > start.x else -1
+                x = (start.x + end.x + side * (start.width - end.width) / 2) / 2
+                y -= 0.12
             axes.plot(
-                middle,
-                (start.y + end.y) / 2 - 0.12,
+                x,
+                y,
                 "x",
                 color=ORANGE,
                 markersize=11,

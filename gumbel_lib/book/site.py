@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 import html
 import importlib
+import importlib.metadata
 import json
 import os
 import re
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from sphinx.util.docutils import SphinxDirective
 from . import typesetting
 from .cover import PATH as PICTURE
 from .cover import card
+from .show import NARROW_MIME
 from .style import PALETTE
 from .vega import MIME, VEGA_LITE
 
@@ -38,16 +41,30 @@ def _inline(svg: str, prefix: str) -> nodes.raw:
     return nodes.raw(text=box, format="html")
 
 
+def _narrow(svg: str, prefix: str) -> nodes.raw:
+    """What book.js puts into the box before it, on a phone."""
+    text = f"<template>{themed(svg, f'{prefix}-narrow')}</template>"
+    return nodes.raw(text=text, format="html")
+
+
 class InlineSvg(SphinxDirective):
-    """``{inline-svg} FILE``: an SVG file inside the page, its colours following the theme."""
+    """``{inline-svg} FILE``: an SVG file inside the page, its colours following the theme.
+
+    A phone shows the file of that name with ``-narrow``, if there is one.
+    """
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Read the file, which lies beside the page."""
-        name, path = self.env.relfn2path(self.arguments[0])
+        """Read the files, which lie beside the page."""
+        name, wide = self.env.relfn2path(self.arguments[0])
         self.env.note_dependency(name)
-        return [_inline(Path(path).read_text(encoding="utf-8"), Path(path).stem)]
+        path = Path(wide)
+        narrow = path.with_stem(f"{path.stem}-narrow")
+        shown = [_inline(path.read_text(encoding="utf-8"), path.stem)]
+        if narrow.exists():
+            shown.append(_narrow(narrow.read_text(encoding="utf-8"), path.stem))
+        return shown
 
 
 class InteractiveDirective(SphinxDirective):
@@ -97,6 +114,8 @@ class FigureRenderer(MimeRenderPlugin):  # type: ignore[misc]
         prefix = f"figure-{data.cell_index}-{data.output_index}"
         if data.mime_type == "image/svg+xml":
             return [_inline(data.string, prefix)]
+        if data.mime_type == NARROW_MIME:
+            return [_narrow(data.string, prefix)]
         if data.mime_type == MIME:
             return [nodes.raw(text=interactive_html(data.content, prefix), format="html")]
         return None
@@ -146,6 +165,8 @@ def interactive_html(spec: dict[str, Any], prefix: str) -> str:
     # The page shows the words in an element that screen readers follow.
     layer["mark"] |= {"fontSize": 1, "opacity": 0, "lineBreak": "\f"}
     layer["encoding"]["y"] = {"value": 20}
+    # The description tells what hundreds of marks would, read one by one.
+    spec["config"]["aria"] = False
     svg = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
     words = re.search(r"readout_marks.*?<text[^>]*>(.*?)</text>", svg, re.DOTALL)[1]  # type: ignore[index]
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
@@ -176,6 +197,16 @@ def palette_css() -> str:
     return "".join(themes)
 
 
+def _join(app: Sphinx, doctree: nodes.document) -> None:
+    """Show both versions of a figure, of which a page would take one kind alone."""
+    for narrow in list(doctree.findall(nodes.container)):
+        if narrow.get("mime_type") == NARROW_MIME:
+            bundle = narrow.parent
+            bundle.remove(narrow)
+            wide = next(part for part in bundle if part["mime_type"] == "image/svg+xml")
+            wide += narrow.children
+
+
 def _write_static(app: Sphinx) -> None:
     folder = Path(app.doctreedir) / "static"
     folder.mkdir(parents=True, exist_ok=True)
@@ -201,6 +232,10 @@ def _tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: 
     body = re.sub(pattern, "", context.get("body", ""))
     # Half of all elements of a page are the tokens of its code, and most of these look like text.
     body = re.sub(rf'<span class="(?:{"|".join(PLAIN_CODE)})">([^<]*)</span>', r"\1", body)
+    body = re.sub(r'(<div class="proof admonition">\s*<p>)Proof\.', r"\1<em>Proof.</em>", body)
+    # The titles of theorems are headings to who moves from heading to heading.
+    title = r'(<div class="proof \w+ admonition"[^>]*>\s*<p class="admonition-title")'
+    body = re.sub(title, r'\1 role="heading" aria-level="3"', body)
     # The list of references of sphinxcontrib-bibtex has a role that ARIA has since dropped.
     context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
     # Jupyter Book loads sphinx-thebe, which names another host, twice, and is not used.
@@ -215,23 +250,52 @@ def _lighten(app: Sphinx, error: Exception | None) -> None:
     """Take from the chapters the scripts that they do not need, and let none hold a page up.
 
     The theme sends its icons twice: as a font, and as a script of 540 kB, compressed, that draws
-    them anew. The scripts of the search serve the page of the search.
+    them anew. The scripts of the search serve the page of the search. Figures for phones, but for
+    the first of a page, go into a script that phones load.
     """
     if error or app.builder.name != "html":
         return
     idle = r'src="[^"]*/(?:fontawesome|searchtools|language_data|searchindex)\.js'
+    figures = Path(app.outdir, "_static", "narrow")
+    figures.mkdir(exist_ok=True)
     for path in Path(app.outdir, "chapters").glob("*.html"):
         page = path.read_text(encoding="utf-8")
+        others = re.findall(r"<template>.*?</template>", page, re.DOTALL)[1:]
+        for figure in others:
+            page = page.replace(figure, "<template></template>", 1)
+        if others:
+            script = f"narrowFigures({json.dumps([text[10:-11] for text in others])});\n"
+            (figures / f"{path.stem}.js").write_text(script, encoding="utf-8")
         page = re.sub(rf"<script [^>]*{idle}[^>]*></script>\s*", "", page)
         page = re.sub(r"<script (?=[^>]*\bsrc=)(?![^>]*\bdefer\b)", "<script defer ", page)
         path.write_text(page, encoding="utf-8")
 
 
 def _address(app: Sphinx, config: Any) -> None:
-    """Take the site's address, if it has one, from the environment."""
+    """Take the addresses of the site and of its repository, if it has any, from the environment."""
     url = os.environ.get("BOOK_URL", "")
     config.html_baseurl = config.ogp_site_url = url
     config.notfound_urls_prefix = urlsplit(url).path or "/"
+    options = config.html_theme_options
+    options["extra_footer"] = _edition(app.srcdir)
+    if repository := os.environ.get("BOOK_REPOSITORY", ""):
+        options |= {"repository_url": repository, "repository_branch": "main"}
+        options |= {f"use_{kind}_button": True for kind in ("repository", "edit_page", "issues")}
+        options["launch_buttons"] = {
+            "binderhub_url": "https://mybinder.org",
+            "colab_url": "https://colab.research.google.com",
+        }
+
+
+def _edition(folder: str | Path) -> str:
+    """The version of the book, and the commit and its date where they are known."""
+    version = importlib.metadata.version("gumbel-lib")
+    command = ["git", "log", "-1", "--format=commit %h of %cs"]
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):  # an archive, or no git
+        return f"Version {version}"
+    return f"Version {version}, {done.stdout.strip()}"
 
 
 def _skip_fields(
@@ -250,6 +314,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("inline-svg", InlineSvg)
     app.add_directive("interactive", InteractiveDirective)
     app.connect("builder-inited", _write_static)
+    app.connect("doctree-read", _join)
     app.connect("env-updated", _write_formulas)
     app.connect("html-page-context", _tidy)
     app.connect("autodoc-skip-member", _skip_fields)
@@ -260,4 +325,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_css_file("palette.css")
     app.add_css_file("book.css")
     app.add_js_file("book.js", loading_method="defer")
+    app.add_js_file("preview.js", loading_method="defer")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

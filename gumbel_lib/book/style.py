@@ -27,8 +27,9 @@ SERIES = (BLUE, ORANGE, GREEN, PURPLE)
 STYLES = ("-", "--", "-.", ":")  # beside the colours, for who cannot tell them apart
 MARKERS = ("o", "s", "^", "D")
 
-# Inches. A page's column shows 7.2 inches at about 700 pixels.
-FULL, NARROW = 7.2, 4.8
+# Inches. A page's column shows 7.2 inches at about 700 pixels, a phone of 390 pixels 3.65.
+FULL, NARROW, PHONE = 7.2, 4.8, 3.65
+LINE = 0.2  # of a legend
 
 RC: dict[Any, Any] = {
     "axes.axisbelow": True,

@@ -21,6 +21,7 @@
     const chart = box.querySelector(".chart");
     const controls = box.querySelector(".controls");
     const output = box.querySelector("output");
+    const description = chart.ariaLabel;
     // Vega measures text in the font it is told, so tell it the page's.
     const family = JSON.stringify(getComputedStyle(box).fontFamily);
     const spec = JSON.parse(box.querySelector("script").textContent.replaceAll('"sans-serif"', family));
@@ -28,6 +29,15 @@
     controls.replaceChildren();
     const options = { actions: false, bind: controls, mode: "vega", renderer: "svg", tooltip: false };
     box.view = (await vegaEmbed(chart, spec, options)).view;
+    // The chart stays a picture with its description; Vega gives the box a role and name of its own.
+    chart.querySelector("svg").ariaHidden = "true";
+    chart.role = "img";
+    chart.ariaLabel = description;
+    chart.ariaRoleDescription = null;
+    // A control is named after what it sets, without the value, which is read beside the name.
+    for (const control of controls.querySelectorAll("input, select")) {
+      control.ariaLabel = control.closest(".vega-bind").querySelector(".vega-bind-name").textContent;
+    }
     // A finger that drags a point keeps reporting where it is, not where it started.
     chart.addEventListener("pointerdown", ({ target, pointerId }) => {
       if (target.hasPointerCapture?.(pointerId)) target.releasePointerCapture(pointerId);
@@ -54,6 +64,41 @@
   document.querySelectorAll(".interactive").forEach((box) => near.observe(box));
 })();
 
+// A phone shows the narrow version of a figure, which lies beside the wide one.
+(() => {
+  const phone = matchMedia("(max-width: 40rem)");
+  const places = [...document.querySelectorAll(".inline-figure + template")];
+  const wide = places.map((place) => place.previousElementSibling.firstElementChild);
+  const name = location.pathname.match(/([^/]*)\.html$/)?.[1];
+  let loading;
+
+  function fit() {
+    places.forEach((place, i) => {
+      const narrow = phone.matches && place.content.firstElementChild;
+      const shown = place.previousElementSibling.firstElementChild;
+      if (shown !== (narrow || wide[i])) shown.replaceWith(narrow ? narrow.cloneNode(true) : wide[i]);
+    });
+  }
+
+  // All but the first come in a script of their own.
+  window.narrowFigures = (figures) => {
+    figures.forEach((figure, i) => (places[i + 1].innerHTML = figure));
+    fit();
+    dispatchEvent(new Event("resize"));
+  };
+
+  function change() {
+    fit();
+    if (!phone.matches || loading || places.length < 2) return;
+    loading = document.createElement("script");
+    loading.src = `${document.documentElement.dataset.content_root ?? "./"}_static/narrow/${name}.js`;
+    document.head.append(loading);
+  }
+
+  phone.addEventListener("change", change);
+  if (phone.matches) change();
+})();
+
 // A formula wider than its column scrolls, and whatever scrolls can be reached by keyboard.
 (() => {
   const scrolling = ".inline-figure, div.math, .wide, .highlight pre, .cell_output .output, .pst-scrollable-table-container";
@@ -67,7 +112,15 @@
     for (const box of document.querySelectorAll(scrolling)) {
       if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
+      mark(box);
     }
+  }
+
+  // Say where there is more to see.
+  function mark(box) {
+    const hidden = box.scrollWidth - box.clientWidth;
+    box.classList.toggle("more-left", box.scrollLeft > 1);
+    box.classList.toggle("more-right", box.scrollLeft < hidden - 1);
   }
 
   // All buttons that open a solution have one name; tell them apart.
@@ -78,6 +131,7 @@
     }
   }
 
+  addEventListener("scroll", ({ target }) => target.matches?.(scrolling) && mark(target), { capture: true, passive: true });
   addEventListener("load", fit);
   addEventListener("load", name);
   addEventListener("resize", fit);
@@ -92,3 +146,18 @@ for (const link of document.querySelectorAll('a[href$=".ipynb"]')) {
   link.download = "";
   link.removeAttribute("target");
 }
+
+// The arrow keys turn the page where nothing has the focus that they could move.
+addEventListener("keydown", (event) => {
+  const { key, altKey, ctrlKey, metaKey, shiftKey } = event;
+  const page = { ArrowLeft: ".left-prev", ArrowRight: ".right-next" }[key];
+  if (!page || altKey || ctrlKey || metaKey || shiftKey || document.activeElement !== document.body) return;
+  document.querySelector(page)?.click();
+});
+
+// Paper is white, so a page is printed in the light theme.
+matchMedia("print").addEventListener("change", ({ matches }) => {
+  const { dataset } = document.documentElement;
+  if (matches) dataset.themeOnScreen = dataset.theme;
+  dataset.theme = matches ? "light" : dataset.themeOnScreen;
+});

@@ -27,14 +27,14 @@ def _curve(axes: Any, x: Any, sse: Floats, color: str, line: str, label: str) ->
     axes.plot(x, sse.mean(axis=1), color=color, linestyle=line, label=label)
 
 
+def _number(value: float, place: int) -> str:
+    return f"{value:,.0f}" if value >= 1 else f"{value:.5f}".rstrip("0")
+
+
 def _plain(axis: Any) -> None:
     """Ticks of a log axis as plain numbers."""
-    axis.set_major_formatter(
-        FuncFormatter(
-            lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:.5f}".rstrip("0")
-        )
-    )
-    axis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
+    axis.set_major_formatter(FuncFormatter(_number))
+    axis.set_minor_formatter("")
 
 
 def longer(runs: Mapping[str, Floats], stopped: int) -> DescribedFigure:
@@ -80,8 +80,8 @@ def clock(runs: Mapping[float, Floats]) -> DescribedFigure:
     left.legend(loc="lower left")
     return DescribedFigure(
         figure,
-        f"SSE at a fixed temperature for {len(runs)} learning rates, on the left against the step, "
-        f"on the right against learning rate times step, where the curves fall together. The "
+        f"SSE at a fixed temperature for {len(runs)} learning rates, first against the step, "
+        f"then against learning rate times step, where the curves fall together. The "
         f"least SSE comes for {'; '.join(parts)}.",
     )
 
@@ -156,10 +156,10 @@ def minimiser(temperatures: Floats, found: Floats, probs: Floats) -> DescribedFi
     return DescribedFigure(
         figure,
         f"Two panels against the temperature from {temperatures[0]:.3g} to {temperatures[-1]:.3g}. "
-        f"Left: the probabilities at which the expected loss is least. That of the likeliest face, "
-        f"truly {probs[mode]:.3g}, is {found[0, mode]:.3g} at the lowest temperature, at least "
-        f"{found[:, mode].min():.3g} in between and {found[-1, mode]:.3g} at the highest. Right: "
-        f"their SSE, least at temperature {temperatures[least]:.2g} where it is "
+        "First: the probabilities at which the expected loss is least. That of the likeliest "
+        f"face, truly {probs[mode]:.3g}, is {found[0, mode]:.3g} at the lowest temperature, at "
+        f"least {found[:, mode].min():.3g} in between and {found[-1, mode]:.3g} at the highest. "
+        f"Second: their SSE, least at temperature {temperatures[least]:.2g} where it is "
         f"{sse[least]:.2g}; it is never 0.",
     )
 

@@ -11,9 +11,9 @@ import seaborn as sns
 from scipy import stats
 
 from ..._checks import Floats
-from ...book.schematic import Box, draw
+from ...book.schematic import Box, draw, turned
 from ...book.show import DescribedFigure
-from ...book.style import BLUE, GREEN, INK, MUTED, ORANGE, PAPER, PURPLE, subplots
+from ...book.style import BLUE, GREEN, INK, MUTED, ORANGE, PAPER, PHONE, PURPLE, subplots
 from ...die import Training
 
 # Two of the six faces share a probability, so line style and end label tell the lines apart.
@@ -45,11 +45,14 @@ def single_index() -> DescribedFigure:
     forward = [("l", "a"), ("g", "a"), ("a", "b"), ("t", "b"), ("b", "R"), ("y", "R")]
     back = [("R", "b", True), ("b", "a", True), ("a", "l", True)]
     figure, _ = draw(boxes, forward, back, height=2.0)
+    upright, tall = turned(boxes)
+    phone, _ = draw(upright, forward, back, width=PHONE, height=tall)
     return DescribedFigure(
         figure,
         "Schematic of the transforms of one index: the logit l_i and the noise g_i add up to a_i; "
         "the softmax at temperature t makes it b_i; b_i and the observation y_i enter the loss R. "
         "Dashed arrows carry the gradient back from R over b_i and a_i to l_i, and none to g_i.",
+        phone=phone,
     )
 
 
@@ -69,12 +72,15 @@ def every_index() -> DescribedFigure:
     forward += [(f"a{i}", f"b{j}") for i in rows for j in rows]
     forward += [(f"b{row}", "R") for row in rows]
     figure, axes = draw(boxes, forward, height=3.2)
+    upright, tall = turned(boxes)
+    phone, _ = draw(upright, forward, width=PHONE, height=tall)
     for x, text in ((1.5, "add noise"), (3.6, "softmax"), (5.65, "compare")):
         axes.text(x, 3.02, text, ha="center", va="center", fontsize=9, color=MUTED)
     return DescribedFigure(
         figure,
         "Schematic of the same transforms for three indices. One arrow leads from each l to its "
         "own a; nine arrows lead from every a to every b; three lead from the b to the loss R.",
+        phone=phone,
     )
 
 

@@ -92,8 +92,8 @@ def gumbel_density(scales: tuple[float, ...]) -> DescribedFigure:
     peaks = ", ".join(f"{np.exp(-1) / scale:.3f} at scale {scale:g}" for scale in scales)
     return DescribedFigure(
         figure,
-        f"Left: the standard Gumbel density, with its mode at its location 0 and its mean at "
-        f"{mean:.3f}, and a longer tail on the right. Right: the density at location 0 and "
+        f"First: the standard Gumbel density, with its mode at its location 0 and its mean at "
+        f"{mean:.3f}, and a longer tail on the right. Second: the density at location 0 and "
         f"{len(scales)} scales; a larger scale makes it wider and lower. Peaks: {peaks}.",
     )
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axis import Axis
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, NullLocator
 
 from ..._checks import Floats
 from ...book import schematic
 from ...book.show import DescribedFigure
-from ...book.style import BLUE, INK, MARKERS, MUTED, ORANGE, PURPLE, SERIES, STYLES, subplots
+from ...book.style import BLUE, INK, MARKERS, MUTED, ORANGE, PHONE, PURPLE, SERIES, STYLES, subplots
 from ...claims import wilson
 from ...die import Training
 
@@ -89,7 +89,7 @@ def _plain_ticks(axis: Axis, limits: tuple[float, float], places: tuple[float, .
     """Ticks at these places of a logarithmic axis, written as plain numbers."""
     axis.set_major_locator(FixedLocator([p for p in places if limits[0] <= p <= limits[1]]))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_major_formatter("{x:g}")
 
 
 def network() -> DescribedFigure:
@@ -106,6 +106,8 @@ def network() -> DescribedFigure:
     forward = [*itertools.pairwise(names), ("noise", "sum")]
     backward = [(after, before, True) for before, after in itertools.pairwise(names)]
     figure, _ = schematic.draw(boxes, forward, backward, height=1.75)
+    upright, tall = schematic.turned(boxes)
+    phone, _ = schematic.draw(upright, forward, backward, width=PHONE, height=tall)
     passed = sum(passes for _, _, passes in backward)
     return DescribedFigure(
         figure,
@@ -113,6 +115,7 @@ def network() -> DescribedFigure:
         f"relaxed sample b, loss. Noise g enters the sum from below. The gradient passes {passed} "
         f"of {len(backward)} arrows from the loss back to the weights; no arrow leads to the "
         "noise.",
+        phone=phone,
     )
 
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..._checks import Floats
-from ...book.schematic import Box, draw
+from ...book.schematic import Box, draw, turned
 from ...book.show import DescribedFigure
-from ...book.style import BLUE, GREEN, INK, ORANGE, PURPLE, SERIES, STYLES, subplots
+from ...book.style import BLUE, GREEN, INK, ORANGE, PHONE, PURPLE, SERIES, STYLES, subplots
 
 
 def network() -> DescribedFigure:
@@ -27,6 +27,8 @@ def network() -> DescribedFigure:
     forward = [*itertools.pairwise(row), ("noise", "argmax")]
     back = [("loss", "sample", True), ("sample", "argmax", True), ("argmax", "logits", False)]
     figure, axes = draw(boxes, forward, back, height=1.95)
+    upright, tall = turned(boxes)
+    phone, _ = draw(upright, forward, back, width=PHONE, height=tall)
     axes.text(4.55, 0.4, "depends on no parameter:\nneeds no gradient", va="center", fontsize=9)
     axes.text(0.13, 0.4, "dashed: gradient,\nstopped at the cross", va="center", fontsize=9)
     passed = [f"{name} to {other}" for name, other, passes in back if passes]
@@ -36,6 +38,7 @@ def network() -> DescribedFigure:
         f"Schematic. Forward: {', '.join(row)}; Gumbel noise enters at the argmax from below. "
         f"The gradient passes back from {' and from '.join(passed)}, and is crossed out from "
         f"{', '.join(stopped)}.",
+        phone=phone,
     )
 
 

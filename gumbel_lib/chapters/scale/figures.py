@@ -41,7 +41,7 @@ def blocks(logits: Floats, locations: Floats, noise: Floats) -> DescribedFigure:
     axes.vlines(place, locations, perturbed, color=ORANGE, linewidth=1.5)
     axes.plot(place, perturbed, "o", color=ORANGE, markerfacecolor="none", label="plus noise")
     axes.plot(winner, perturbed[winner], "o", color=ORANGE, markersize=9, label="winner")
-    axes.set(xlabel="block", ylabel="logit", xticks=place)
+    axes.set(xlabel="block", ylabel="logit", xticks=place[::3])
     axes.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
     return DescribedFigure(
         figure,

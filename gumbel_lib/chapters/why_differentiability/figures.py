@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..._checks import Floats
-from ...book.schematic import Box, draw
+from ...book.schematic import Box, draw, turned
 from ...book.show import DescribedFigure
 from ...book.style import (
     BLUE,
@@ -19,6 +19,7 @@ from ...book.style import (
     NARROW,
     ORANGE,
     PAPER,
+    PHONE,
     PURPLE,
     SERIES,
     STYLES,
@@ -127,9 +128,9 @@ def two_searches(
     _legend(right, "upper center")
     return DescribedFigure(
         figure,
-        f"Two panels over one curve with two valleys. Left: {path.size - 1} steps of Adam start "
+        f"Two panels over one curve with two valleys. First: {path.size - 1} steps of Adam start "
         f"at A, x = {path[0]:.3g}, and stop at x = {path[-1]:.3g} with value "
-        f"{function(path[-1]):.3g}. Right: Bayesian optimisation tries {tried.size} points all "
+        f"{function(path[-1]):.3g}. Second: Bayesian optimisation tries {tried.size} points all "
         f"over the interval, {num_initial} of them at random, and its best is x = "
         f"{tried[best]:.2g} with value {values[best]:.3g}.",
     )
@@ -186,6 +187,8 @@ def sampling_network() -> DescribedFigure:
         ("layer", "w0", True),
     ]
     figure, _ = draw(boxes, forward, gradient, height=2.65)
+    upright, tall = turned(boxes)
+    phone, _ = draw(upright, forward, gradient, width=PHONE, height=tall)
     names = [boxes[name].text for name in ("input", "layer", "logits", "sample", "loss")]
     stopped = [(boxes[a].text, boxes[b].text) for a, b, passes in gradient if not passes]
     text = "; ".join(f"from the {a} to the {b}" for a, b in stopped)
@@ -194,6 +197,7 @@ def sampling_network() -> DescribedFigure:
         f"Schematic of a network: {', '.join(names)}, joined by solid arrows from left to right; "
         f"two sets of weights and a source of randomness feed it. Dashed arrows lead the gradient "
         f"back from the loss to the weights. One is crossed out, the one {text}.",
+        phone=phone,
     )
 
 
@@ -228,8 +232,8 @@ def staircase(
         _legend(axes, "upper left", ncols=3 if axes is left else 1, columnspacing=1)
     return DescribedFigure(
         figure,
-        f"Loss against the logit of class 0. Left: for {len(stairs)} fixed random numbers it is a "
-        f"staircase, flat but for {jumps} jumps in all. Right: its mean over random numbers "
+        f"Loss against the logit of class 0. First: for {len(stairs)} fixed random numbers it is a "
+        f"staircase, flat but for {jumps} jumps in all. Second: its mean over random numbers "
         f"climbs smoothly from {mean[0]:.2g} to {mean[-1]:.2g}, with slope {slope:.3g} at logit "
         f"{at:.2g}.",
     )
