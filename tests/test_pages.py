@@ -393,6 +393,50 @@ def test_an_interactive_works_by_keyboard(visit):
     )
 
 
+def n_of(page):
+    return page.evaluate("document.querySelector('.interactive').view.signal('n')")
+
+
+def test_buttons_move_a_slider_and_the_address_keeps_the_state(visit):
+    shown = visit("chapters/gumbel_max")
+    page = shown.page
+    page.locator(".interactive").scroll_into_view_if_needed()
+    page.locator(".interactive[data-live]").wait_for()
+    slider = page.get_by_role("slider", name="number of draws")
+    slider.fill("100")
+    page.get_by_role("button", name="20 draws more").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('.interactive').view.signal('n') === 120")
+    assert slider.input_value() == "120"
+    page.get_by_label("noise", exact=True).select_option("Normal")
+    page.wait_for_url("**/gumbel_max.html#try:*n=120*")
+    assert "law=Normal" in page.url
+    # The state survives a reload; one that no control has is passed over.
+    page.goto("about:blank")
+    page.goto(shown.address + "/chapters/gumbel_max.html#try:law=Normal&n=140&l0=99&l1=x&other=1")
+    page.locator(".interactive[data-live]").wait_for()
+    assert n_of(page) == 140
+    assert slider.input_value() == "140"
+    assert page.get_by_label("noise", exact=True).input_value() == "Normal"
+    assert page.get_by_role("slider", name="logit of class 0").input_value() == "-0.5"
+    # Run goes on to the end, can be paused, and begins anew there.
+    run = page.get_by_role("button", name="Run")
+    run.click()
+    page.wait_for_function("document.querySelector('.interactive').view.signal('n') > 200")
+    page.get_by_role("button", name="Pause").click()
+    paused = n_of(page)
+    assert 200 < paused < 2000
+    assert paused % 20 == 0
+    page.wait_for_timeout(100)
+    assert n_of(page) == paused
+    page.emulate_media(reduced_motion="reduce")
+    run.click()
+    page.wait_for_function("document.querySelector('.interactive').view.signal('n') === 2000")
+    page.get_by_role("button", name="Reset").click()
+    page.wait_for_function("!location.hash")
+    assert page.get_by_label("noise", exact=True).input_value() == "Gumbel"
+
+
 def test_a_notebook_downloads(visit):
     page = visit("chapters/gumbel_max").page
     page.get_by_role("button", name="Download this page").click()

@@ -177,12 +177,15 @@ def interactive_html(spec: dict[str, Any], prefix: str) -> str:
         if "bind" in param
     )
     description = html.escape(spec.pop("description"))
+    run = spec.pop("usermeta", {}).get("run")
+    moved = f" data-run='{html.escape(json.dumps(run))}'" if run else ""
     spec["width"] = "container"
     vega = vl_convert.vegalite_to_vega(spec, vl_version=VEGA_LITE)
     data = _recoloured(json.dumps(vega, separators=(",", ":"))).replace("<", "\\u003c")
     return (
-        f'<div class="interactive"><div class="chart" role="img" aria-label="{description}">'
-        f'{_recoloured(svg)}</div><div class="controls">{controls}</div>'
+        f'<div class="interactive"{moved}>'
+        f'<div class="chart" role="img" aria-label="{description}">{_recoloured(svg)}</div>'
+        f'<div class="buttons"></div><div class="controls">{controls}</div>'
         f"<output>{words}</output>"
         f'<script type="application/json">{data}</script></div>'
     )

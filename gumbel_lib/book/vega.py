@@ -8,7 +8,7 @@ chart's first state where JavaScript is off.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import altair as alt
 import numpy as np
@@ -60,6 +60,27 @@ def readout(data: alt.Chart) -> Any:
     return text.encode(x=alt.value(0), y=alt.value(-8), text="readout:N").properties(name="readout")
 
 
+class Run(NamedTuple):
+    """Buttons that move a slider.
+
+    Parameters
+    ----------
+    parameter : str
+        The slider's parameter.
+    steps : dict of str to float
+        What the buttons say, and by how much each moves the slider.
+    seconds : float
+        In which the button *Run* takes the slider from one end to the other.
+    down : bool
+        Whether it runs from the upper end to the lower.
+    """
+
+    parameter: str
+    steps: dict[str, float]
+    seconds: float = 8.0
+    down: bool = False
+
+
 class Interactive:
     """An interactive chart that shows itself, with a description of what can be done with it.
 
@@ -69,6 +90,8 @@ class Interactive:
         With a layer made by `readout`.
     description : str
         What a reader who cannot see the chart should know.
+    run : Run, optional
+        Buttons that move one of its sliders.
 
     Attributes
     ----------
@@ -81,11 +104,12 @@ class Interactive:
         If the chart has no readout.
     """
 
-    def __init__(self, chart: alt.LayerChart, description: str) -> None:
+    def __init__(self, chart: alt.LayerChart, description: str, run: Run | None = None) -> None:
         if not any(getattr(layer, "name", None) == "readout" for layer in chart.layer):
             raise ValueError("chart: expected a layer made by `readout`, got none")
         self.description = " ".join(description.split())
-        chart = chart.properties(width=WIDTH, description=self.description, usermeta={})
+        meta = {"run": run._asdict()} if run else {}
+        chart = chart.properties(width=WIDTH, description=self.description, usermeta=meta)
         if chart.height is alt.Undefined:
             chart = chart.properties(height=HEIGHT)
         self.chart = chart.configure(**CONFIG)

@@ -3,6 +3,7 @@
 // Interactives: each starts as a figure; as it nears the screen it becomes a live chart.
 (() => {
   const root = document.documentElement.dataset.content_root ?? "./";
+  const TRY = "#try:"; // begins an address with a state
   let loading;
 
   function loadVega() {
@@ -48,7 +49,94 @@
     };
     new MutationObserver(speak).observe(chart, { characterData: true, childList: true, subtree: true });
     speak();
+    handle(box, spec.signals.filter(({ bind }) => bind), box.dataset.run && JSON.parse(box.dataset.run));
     box.dataset.live = "";
+  }
+
+  // Buttons, and the state of the controls in the address, so that it can be shared and survives a
+  // reload. The buttons of a run move one slider; where motion is unwelcome they jump.
+  function handle(box, bound, run) {
+    const { view } = box;
+    const output = box.querySelector("output");
+    const bar = box.querySelector(".buttons");
+    const first = bound.map(({ name }) => [name, view.signal(name)]);
+    const set = (name, value) => view.signal(name, value).runAsync();
+    let frame;
+    let pause = () => {};
+
+    function button(text, action) {
+      const made = document.createElement("button");
+      made.type = "button";
+      made.textContent = text;
+      made.addEventListener("click", action);
+      bar.append(made);
+      return made;
+    }
+
+    if (run) {
+      const { min, max, step } = bound.find(({ name }) => name === run.parameter).bind;
+      const [begin, end] = run.down ? [max, min] : [min, max];
+      const value = () => view.signal(run.parameter);
+      for (const [text, by] of Object.entries(run.steps)) {
+        button(text, () => {
+          pause();
+          set(run.parameter, Math.max(min, Math.min(max, value() + by)));
+        });
+      }
+      const toggle = button("Run", () => (frame ? pause() : play()));
+      pause = () => {
+        cancelAnimationFrame(frame);
+        frame = undefined;
+        toggle.textContent = "Run";
+        output.ariaLive = null;
+      };
+      const play = () => {
+        if (matchMedia("(prefers-reduced-motion: reduce)").matches) return set(run.parameter, end);
+        const from = value() === end ? begin : value();
+        const milliseconds = (1000 * run.seconds * Math.abs(end - from)) / (max - min);
+        let began;
+        const move = async (now) => {
+          began ??= now;
+          const share = Math.min(1, (now - began) / milliseconds);
+          const steps = Math.round((from + share * (end - from) - min) / step);
+          await set(run.parameter, share < 1 ? Number((min + steps * step).toPrecision(9)) : end);
+          if (!frame) return;
+          if (share < 1) frame = requestAnimationFrame(move);
+          else pause();
+        };
+        toggle.textContent = "Pause";
+        output.ariaLive = "off"; // it would be read at every frame
+        frame = requestAnimationFrame(move);
+      };
+      box.querySelector(".controls").addEventListener("input", () => pause());
+    }
+    button("Reset", () => {
+      pause();
+      for (const [name, value] of first) view.signal(name, value);
+      view.runAsync();
+    });
+
+    const asked = new URLSearchParams(location.hash.startsWith(TRY) ? location.hash.slice(TRY.length) : "");
+    for (const { name, bind } of bound) {
+      const text = asked.get(name);
+      const number = Number(text);
+      if (bind.options?.includes(text)) view.signal(name, text);
+      else if (text && !bind.options && number >= bind.min && number <= bind.max) view.signal(name, number);
+    }
+    view.runAsync();
+    let timer;
+    const remember = () => {
+      const changed = first.filter(([name, value]) => view.signal(name) !== value);
+      const state = new URLSearchParams(changed.map(([name]) => [name, view.signal(name)]));
+      const address = changed.length ? TRY + state : location.pathname + location.search;
+      history.replaceState(null, "", address);
+    };
+    for (const { name } of bound) {
+      view.addSignalListener(name, () => {
+        clearTimeout(timer);
+        timer = setTimeout(remember, 300);
+      });
+    }
   }
 
   const near = new IntersectionObserver(
@@ -62,6 +150,7 @@
     { rootMargin: "800px" },
   );
   document.querySelectorAll(".interactive").forEach((box) => near.observe(box));
+  if (location.hash.startsWith(TRY)) document.querySelector(".interactive")?.scrollIntoView();
 })();
 
 // A phone shows the narrow version of a figure, which lies beside the wide one.

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..._checks import Floats
 from ...book.style import BLUE, INK, ORANGE
-from ...book.vega import Interactive, readout, rows, slider
+from ...book.vega import Interactive, Run, readout, rows, slider
 
 EVERY = 10  # steps between two records
 
@@ -72,4 +72,5 @@ def training(path: Floats, probs: Floats, temperatures: Floats) -> Interactive:
         f"{last} steps, as bars, beside the true ones, as diamonds; dotted lines are the gaps. "
         f"Control: the steps taken, in steps of {EVERY}. All faces start equal; at the end the "
         "bars stand near the diamonds, though not all on them.",
+        Run("step", {f"{EVERY} steps": EVERY}),
     )

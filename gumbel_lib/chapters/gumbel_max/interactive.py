@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...book.style import BLUE, INK, ORANGE
-from ...book.vega import Interactive, menu, readout, rows, slider
+from ...book.vega import Interactive, Run, menu, readout, rows, slider
 
 SD = "(PI / sqrt(6))"  # of the standard Gumbel; every law has it
 LAWS = {
@@ -94,4 +94,5 @@ def race(levels: NDArray[np.float64], logits: NDArray[np.float64]) -> Interactiv
         f"Interactive. Shares of the three classes among up to {total:,} draws, as points, beside "
         "softmax(logits), as bars with their z = 5 band. Controls: the noise law, the number of "
         "draws and the three logits. With Gumbel noise the points stay in the band.",
+        Run("n", {"20 draws more": 20, "200 more": 200}),
     )

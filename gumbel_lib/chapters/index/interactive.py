@@ -7,14 +7,14 @@ import numpy as np
 
 from ... import standard_gumbel
 from ...book.style import INK, MUTED, SERIES
-from ...book.vega import Interactive, readout, rows, slider
+from ...book.vega import Interactive, Run, readout, rows, slider
 
 DRAWS = 500
 NAMES = "ABC"
 
 
 def glance() -> Interactive:
-    """One stored draw, and the shares of all, under logits that the reader moves.
+    """The last draw, and the shares of all so far, under logits that the reader moves.
 
     Returns
     -------
@@ -27,13 +27,14 @@ def glance() -> Interactive:
         draws = draws.transform_calculate(**{f"s{k}": f"l{k} + datum.g{k}"})
     top = "max(datum.s0, datum.s1, datum.s2)"
     for k in range(3):
-        wins, value = f"datum.s{k} == {top} ? 1 : 0", f"datum.draw == number ? datum.s{k} : null"
+        wins = f"datum.draw <= number && datum.s{k} == {top} ? 1 : 0"
+        value = f"datum.draw == number ? datum.s{k} : null"
         draws = draws.transform_calculate(**{f"w{k}": wins, f"c{k}": value})
     totals = {f"wins{k}": f"sum(w{k})" for k in range(3)}
     values = {f"s{k}": f"max(c{k})" for k in range(3)}
     tally = draws.transform_aggregate(**totals, **values)
     for k in range(3):
-        share, prob = f"datum.wins{k} / {DRAWS}", f"exp(l{k}) / (exp(l0) + exp(l1) + exp(l2))"
+        share, prob = f"datum.wins{k} / number", f"exp(l{k}) / (exp(l0) + exp(l1) + exp(l2))"
         tally = tally.transform_calculate(**{f"share{k}": share, f"p{k}": prob})
     tally = tally.transform_calculate(
         winner=f"datum.s0 == {top} ? 'A' : datum.s1 == {top} ? 'B' : 'C'"
@@ -45,9 +46,10 @@ def glance() -> Interactive:
     probs = " + ', ' + ".join(f"format(datum.p{k}, '.3f')" for k in range(3))
     words = tally.transform_calculate(
         readout=f"'Draw ' + number + ', logit + noise: ' + {sums} + '. Winner: ' + datum.winner + "
-        f"'\\nShares of {DRAWS} draws: ' + {shares} + '; softmax(logits): ' + {probs}"
+        "'\\nShares of ' + number + (number == 1 ? ' draw: ' : ' draws: ') + "
+        f"{shares} + '; softmax(logits): ' + {probs}"
     )
-    error = f"5 * sqrt(datum.p * (1 - datum.p) / {DRAWS})"
+    error = "5 * sqrt(datum.p * (1 - datum.p) / number)"
     classes = tally.transform_fold(["p0", "p1", "p2"], as_=["key", "p"]).transform_calculate(
         k="+substring(datum.key, 1)",
         name="substring('ABC', datum.k, datum.k + 1)",
@@ -56,7 +58,7 @@ def glance() -> Interactive:
         won="datum.name == datum.winner ? 1 : 0",
         share="datum['share' + datum.k]",
         low=f"max(0, datum.p - {error})",
-        high=f"datum.p + {error}",
+        high=f"min(1, datum.p + {error})",
         left="datum.k + 3.65",
         middle="datum.k + 4",
         right="datum.k + 4.35",
@@ -65,7 +67,7 @@ def glance() -> Interactive:
     ink = alt.Stroke("name:N", scale=color, legend=None)
     fill = alt.Fill("name:N", scale=color, legend=None)
     label = (
-        f"datum.value == 1 ? ['B', 'one draw'] : datum.value == 5 ? ['B', '{DRAWS} draws'] : "
+        "datum.value == 1 ? ['B', 'draw ' + number] : datum.value == 5 ? ['B', 'all so far'] : "
         "substring('ABC ABC', datum.value, datum.value + 1)"
     )
     axis = alt.Axis(
@@ -98,13 +100,14 @@ def glance() -> Interactive:
     )
     chart = alt.layer(one, many, readout(words)).resolve_scale(y="independent")
     chart = chart.add_params(
-        slider("number", "draw", 1, DRAWS, 1, 1),
+        slider("number", "draws", 1, DRAWS, 1, 1),
         *(slider(f"l{k}", f"logit of {NAMES[k]}", -3, 3, 0.1, [0.9, 0.4, 0][k]) for k in range(3)),
     )
     return Interactive(
         chart,
         "Interactive. On the left, one draw: each class has a logit, the bar, and its sum with the "
-        "noise, the circle, filled for the winner. On the right, shares of the winners among all "
-        f"{DRAWS} draws, as diamonds, beside softmax(logits), as bars with their z = 5 band. "
-        "Controls: which stored draw is shown, and the three logits.",
+        "noise, the circle, filled for the winner. On the right, shares of the winners so far, as "
+        "diamonds, beside softmax(logits), as bars with their z = 5 band. Controls: the number of "
+        f"draws, up to {DRAWS}, and the three logits.",
+        Run("number", {"Draw 1": 1, "Draw 100": 100}, seconds=10),
     )

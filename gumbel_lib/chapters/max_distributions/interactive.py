@@ -9,7 +9,7 @@ import altair as alt
 import numpy as np
 
 from ...book.style import BLUE, INK, MUTED, ORANGE
-from ...book.vega import Interactive, menu, readout, rows, slider
+from ...book.vega import Interactive, Run, menu, readout, rows, slider
 from ...maxima import gumbel_limit, maximum_cdf
 
 SIZES = (2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
@@ -95,4 +95,5 @@ def limit(parents: Mapping[str, Any]) -> Interactive:
         "the distance from the location in scales. A vertical bar marks the widest gap. Controls: "
         f"the parent and the block size n, in {len(SIZES)} steps from 2 to 10,000. As n "
         "grows the Exponential's two curves merge and the Normal's stay apart.",
+        Run("step", {"Larger blocks": 1}),
     )

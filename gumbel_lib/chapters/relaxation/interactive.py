@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...book.style import BLUE, GREEN, INK, MUTED, ORANGE, PAPER, PURPLE
-from ...book.vega import Interactive, readout, rows, slider
+from ...book.vega import Interactive, Run, readout, rows, slider
 
 CLASSES = range(3)
 KINDS = [*(f"class {k} wins" for k in CLASSES), "mean of b", "softmax(logits)"]
@@ -99,6 +99,7 @@ def cloud(
         "one-hot vectors at its corners, marked by the class of their largest entry, with their "
         "mean and softmax(logits). Controls: the temperature and the three logits. Cold samples "
         "sit in the corners and hot ones in the middle; the temperature changes no point's class.",
+        Run("t", {}, down=True),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...book.style import BLUE, INK, MUTED, ORANGE, PAPER
-from ...book.vega import Interactive, readout, rows, slider
+from ...book.vega import Interactive, Run, readout, rows, slider
 
 SINGLE = 5  # draws shown one by one, in rows below the mean
 LOW, HIGH = -5, 5
@@ -112,4 +112,5 @@ def steps(noise: NDArray[np.float64], logits: NDArray[np.float64]) -> Interactiv
         f"{SINGLE} single draws, each flat but for a jump from 0 to 1, with points at the slider's "
         f"logit. Above: the mean of up to {total} draws, a staircase, beside the smooth softmax. "
         "Controls: the logit of class 0 and the number of draws averaged.",
+        Run("n", {"1 draw more": 1, "10 more": 10}),
     )
