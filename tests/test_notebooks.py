@@ -124,6 +124,7 @@ def test_the_imports_of_a_chapter_are_folded(name):
     cells = nbformat.read(ROOT / "chapters" / f"{name}.ipynb", as_version=4).cells
     first = next(cell for cell in cells if cell.cell_type == "code")
     assert first.metadata == FOLDED
+    assert "make lab" in first.source.splitlines()[0]
 
 
 def test_only_bookkeeping_is_hidden(notebook):

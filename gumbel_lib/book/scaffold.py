@@ -167,7 +167,8 @@ Yes. The chapter says how often.
 :::
 ::::""",
     (
-        """import numpy as np
+        """# gumbel_lib is part of this book: in a clone of its repository, `make lab` has both.
+import numpy as np
 from scipy import stats
 
 from gumbel_lib import standard_gumbel
@@ -284,7 +285,7 @@ def _notebook(name: str, title: str) -> Any:
             made = v4.new_markdown_cell(_filled(cell, name, title), id=place)
         else:
             made = v4.new_code_cell(_filled(cell[0], name, title), id=place)
-            if cell[0].startswith("import"):
+            if "\nimport " in cell[0]:
                 made.metadata |= FOLDED
             if len(cell) > 1:
                 label, caption = (_filled(text, name, title) for text in cell[1:])
