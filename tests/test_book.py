@@ -1,7 +1,9 @@
 """How the book shows things: legible colours, self-describing figures, clean layers."""
 
 import re
+import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,8 +11,11 @@ import pytest
 from matplotlib.colors import to_hex, to_rgb
 
 from gumbel_lib.book import site, style, typesetting
-from gumbel_lib.book.show import DescribedFigure
+from gumbel_lib.book.schematic import Box, turned
+from gumbel_lib.book.show import NARROW_MIME, DescribedFigure
 from gumbel_lib.chapters.scale.figures import TINTS
+
+ROOT = Path(__file__).parents[1]
 
 
 def contrast(one, other):
@@ -119,6 +124,59 @@ def test_the_picture_of_the_first_page_is_the_one_the_code_draws():
     for path, drawn in ((PATH, picture()), (NARROW_PATH, picture().narrow())):
         stored = (Path(__file__).parents[1] / path).read_text(encoding="utf-8")
         assert stored == drawn.svg(), "run `make notebooks` and commit the result"
+
+
+@pytest.mark.parametrize("repository", ["", "https://github.com/someone/book"])
+def test_a_known_repository_adds_its_links_and_the_footer_names_the_edition(
+    repository, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("BOOK_REPOSITORY", repository)
+    config = SimpleNamespace(html_theme_options={})
+    site._address(SimpleNamespace(srcdir=tmp_path), config)
+    options = config.html_theme_options
+    assert options.get("repository_url", "") == repository
+    assert options.get("use_edit_page_button", False) == bool(repository)
+    # A folder that is no clone has no commit.
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "version"
+    ]
+    assert options["extra_footer"] == f"Version {version}"
+    assert f"Version {version}" in (ROOT / "chapters" / "index.md").read_text(encoding="utf-8")
+    assert f"version: {version}" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("columns", [1, 2, 5])
+def test_a_figure_for_a_phone_is_narrow_and_leaves_the_figure_as_it_was(columns):
+    figure, axes = style.subplots(1, columns, sharey=True)
+    for ax in np.atleast_1d(axes):
+        ax.plot([0, 1], [0, 1], label="a line with a long name")
+        ax.set(title="a title", xlabel="a long label of the axis", ylabel="y")
+        ax.legend(ncols=2)
+    shown = DescribedFigure(figure, "A line from the origin to one, in each of the panels.")
+    before = shown.svg()
+    narrow = shown.narrow()
+    assert shown.svg() == before
+    assert narrow.svg() == shown.narrow().svg()
+    assert narrow.figure.get_size_inches()[0] <= style.PHONE
+    assert narrow.svg().count("a line with a long name") == columns
+    places = [ax.get_subplotspec() for ax in narrow.axes]
+    assert {place.get_gridspec().ncols for place in places} == {1 if columns < 4 else 2}
+    assert len({(place.rowspan.start, place.colspan.start) for place in places}) == columns
+    assert set(shown._repr_mimebundle_()) == {"image/svg+xml", "text/plain", NARROW_MIME}
+
+
+def test_a_schematic_for_a_phone_runs_down():
+    boxes = {
+        "a": Box(1, 1, "a", "value"),
+        "b": Box(3, 1, "b", "value"),
+        "c": Box(3, 2, "c", "value"),
+    }
+    made, height = turned(boxes)
+    assert made["a"].y > made["b"].y == made["c"].y
+    assert made["c"].x < made["b"].x == made["a"].x
+    for box in made.values():
+        assert box.width / 2 <= box.x <= style.PHONE - box.width / 2
+        assert 0 < box.y < height
 
 
 def test_fonts_are_cut_again_for_a_new_character_and_not_for_known_ones(tmp_path, monkeypatch):
