@@ -277,9 +277,12 @@ def _short(logits: Floats, size: Any, rng: np.random.Generator) -> Any:
     if size is None:
         arrivals = rng.standard_exponential(logits.shape)
         keys = logits - np.log(arrivals)
-        flat = keys.ravel()
-        if keys.dtype == _FLOAT and flat.dot(flat) < _HIGH**2:
-            return keys.argmax(axis=-1)
+        if keys.dtype == _FLOAT:
+            flat = keys.ravel()
+            if not flat.dot(flat) < _HIGH**2:  # perhaps for a masked class alone
+                flat = np.maximum.reduce(keys, axis=-1).ravel()
+            if flat.dot(flat) < _HIGH**2:
+                return keys.argmax(axis=-1)
         width = logits.shape[-1]
         winners = _winners(logits.reshape(-1, width), arrivals.reshape(-1, width))
         return winners.reshape(logits.shape[:-1])[()]
