@@ -59,7 +59,8 @@ _CHUNK_SIZE, _TASK_SIZE, _TASK_LOGITS = 1 << 16, 1 << 18, 1 << 21
 # Classes that a look-up in a table passes one by one, before a binary search finishes the few draws
 # that are still open. 1e6 draws of 1e5 classes take 15 ms with 8 steps, 22 ms with 2.
 _STEPS = 8
-# Lines in which a row is laid out, 4 to 16 as good, and rows up to which each is searched alone.
+# Lines in which a row is laid out, 4 to 16 as good, and rows up to which each is searched alone
+# where few draws are made.
 _HEIGHT, _FEW_ROWS = 8, 16
 # Guides of a table. To make one takes 2.5 ns, and a draw that a guide leaves open 30, so that of d
 # draws of K classes some 2 sqrt(d K) serve best; beyond two a class they leave the cache.

@@ -158,7 +158,7 @@
   const phone = matchMedia("(max-width: 40rem)");
   const places = [...document.querySelectorAll(".inline-figure + template")];
   const wide = places.map((place) => place.previousElementSibling.firstElementChild);
-  const name = location.pathname.match(/([^/]*)\.html$/)?.[1];
+  const name = location.pathname.match(/([^/]*?)(\.html)?$/)[1]; // some hosts drop the ending
   let loading;
 
   function fit() {

@@ -18,7 +18,7 @@
     if (url.pathname === location.pathname) return document;
     if (url.protocol === "file:") return undefined; // a browser reads no other file from the disk
     if (!pages.has(url.pathname)) {
-      const page = fetch(url).then((answer) => answer.text());
+      const page = fetch(url).then((answer) => answer.text()).catch(() => ""); // no connection
       pages.set(url.pathname, page.then((text) => new DOMParser().parseFromString(text, "text/html")));
     }
     return pages.get(url.pathname);
