@@ -24,10 +24,9 @@ LOOP = 0.004  # seconds of a timed loop
 
 def planned(rows: int, classes: int, draws: int) -> bool:
     """Whether the method is chosen by its predicted time."""
-    short = rows * classes <= categorical._SHORT and (
-        draws == 1 or (rows == 1 and draws <= categorical._FEW)
-    )
-    return not short and rows * classes <= MOST_LOGITS and rows * draws <= MOST_DRAWN
+    short = rows == 1 and classes <= categorical._SHORT and draws <= categorical._FEW
+    noise = categorical._takes_noise(rows, classes, draws)
+    return not (short or noise) and rows * classes <= MOST_LOGITS and rows * draws <= MOST_DRAWN
 
 
 def microseconds(method: categorical.Method, logits: np.ndarray, draws: int) -> float:

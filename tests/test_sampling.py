@@ -17,7 +17,9 @@ from gumbel_lib.sampling import categorical, sample_categorical
 METHODS = {
     "noise, shortest": ((6,), None, None),
     "noise, shortest, rows": ((40, 50), None, None),
+    "noise, shortest, several draws": ((8, 6), (40, 8), None),
     "noise": ((40, 50), None, "noise"),
+    "noise, several draws": ((8, 6), (40, 8), "noise"),
     "lines": ((900, 6), None, "lines"),
     "lines, many draws": ((100,), 999, "lines"),
     "sums": ((900, 50), None, "sums"),
@@ -67,6 +69,7 @@ def method(request, monkeypatch):
         monkeypatch.setattr(categorical, constant, value)
     if name is not None:
         monkeypatch.setattr(categorical, "_short", lambda *_: None)
+        monkeypatch.setattr(categorical, "_takes_noise", lambda *_: name == "noise")
         monkeypatch.setattr(categorical, "_plan", lambda *_: getattr(categorical, f"_by_{name}"))
     return shape, size
 
@@ -274,6 +277,23 @@ def test_shapes_follow_numpy():
     assert (sample_categorical(logits, size=(2, 3, 5), rng=0) == np.arange(5)).all()
 
 
+@pytest.mark.parametrize(
+    "batch", [b for n in range(4) for b in itertools.product((1, 2), repeat=n)]
+)
+@pytest.mark.parametrize("shortest", [True, False])
+def test_a_size_fits_where_numpy_broadcasts_to_it(batch, shortest):
+    logits = np.where(np.eye(7, dtype=bool)[3], 0.0, -np.inf) * np.ones((*batch, 1))
+    for size in [s for n in range(4) for s in itertools.product((0, 1, 2, 3), repeat=n)]:
+        rng = np.random.default_rng(0) if shortest else 0
+        try:
+            expected = np.broadcast_to(np.full(batch, 3), size)
+        except ValueError:
+            with pytest.raises(ValueError, match="^size: expected a shape to which"):
+                sample_categorical(logits, size=size, rng=rng)
+        else:
+            assert np.array_equal(sample_categorical(logits, size=size, rng=rng), expected)
+
+
 def peak_of(call):
     """The most memory that a call holds at once, in bytes."""
     tracemalloc.start()
@@ -355,6 +375,7 @@ def test_the_shortest_way_draws_what_the_plan_would(shape, dtype):
     shortest, planned = np.random.default_rng(8), np.random.default_rng(8)
     row = logits.reshape(-1, shape[-1])[0]
     cases = [(logits, None), (row, 1), (row, 256), (row, 257), (row, (16, 16)), (row[None], 99)]
+    cases += [(logits, (5, *shape[:-1])), (logits[..., None, :], (*shape[:-1], 7))]
     cases += [(row[None], (99, 1)), (row[None, None], (9, 2, 3)), (row, ()), (row[None], (0, 1))]
     # Beyond 2**20, where added noise would lose digits, and where a float holds no noise at all.
     for offset in (0, 2.0**21, -(2.0**21), 2.0**90, -np.inf):

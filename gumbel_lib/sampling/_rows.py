@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._checks import as_floats, check_axis, check_count, check_logits
 
-_MOST_AXES = 64  # of a NumPy array
+MOST_AXES = 64  # of a NumPy array
 
 
 def as_rows(logits: ArrayLike, axis: int) -> NDArray[Any]:
@@ -33,7 +33,7 @@ def as_shape(size: int | tuple[int, ...] | None, batch: tuple[int, ...]) -> tupl
     lengths = size if isinstance(size, (tuple, list)) else (size,)
     shape = tuple(check_count(length, "size", least=0) for length in lengths)
     aligned = shape[max(0, len(shape) - len(batch)) :]
-    fits = len(aligned) == len(batch) and len(shape) <= _MOST_AXES
+    fits = len(aligned) == len(batch) and len(shape) <= MOST_AXES
     if not fits or any(own not in (1, n) for own, n in zip(batch, aligned, strict=True)):
         raise ValueError(f"size: expected a shape to which {batch} broadcasts, got {size!r}")
     return shape
