@@ -132,6 +132,24 @@ CUT = """() => {
 }"""
 
 
+# A link without a preview, or one that Escape leaves open. The event stands in for the focus, which
+# a link inside a closed answer cannot take.
+PREVIEWS = """async () => {
+  const found = [], box = document.querySelector("#preview");
+  const wait = () => new Promise(done => setTimeout(done, 10));
+  const links = [...document.querySelectorAll("article a.internal:not(.headerlink)")];
+  for (const link of new Map(links.map(link => [link.href, link])).values()) {
+    link.dispatchEvent(new FocusEvent("focus"));
+    for (let i = 0; i < 200 && !link.hasAttribute("aria-describedby"); i++) await wait();
+    if (!link.hasAttribute("aria-describedby") || !box.innerText.trim())
+      found.push(`no preview: ${link.getAttribute("href")}`);
+    dispatchEvent(new KeyboardEvent("keydown", {key: "Escape"}));
+    if (box && !box.hidden) found.push(`stays open: ${link.getAttribute("href")}`);
+  }
+  return found;
+}"""
+
+
 def spoken(box):
     """What is wrong with what a screen reader finds in a live interactive.
 
@@ -250,6 +268,7 @@ def complaints(visit):
     if shift >= 0.1:
         found.append(f"shifts: {shift:.3f}")
 
+    found += page.evaluate(PREVIEWS)
     page.evaluate(Axe().axe_script)
     page.evaluate(EMPTY)
     for theme in ("light", "dark"):
@@ -306,6 +325,7 @@ FAULTS = {
         "[data-theme=dark] button { width: 5px; height: 5px; margin: 0; border: 0; padding: 0; }",
         "<button aria-label=a></button><button aria-label=b></button>",
     ),
+    "no preview: #nowhere": ("", "<p><a class=internal href=#nowhere>Nowhere</a></p>"),
     "sideways: at 640": ("#wide { width: 700px; }", "<p id=wide>Wide</p>"),
     "sideways: at 390": ("", ""),
     "cut: <svg": (

@@ -29,6 +29,44 @@ def test_the_first_page_asks_the_question_of_each_chapter(site):
     assert asked == [(name, *said) for name, said in CHAPTERS.items() if said.question]
 
 
+def test_every_table_says_what_it_shows(site):
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        for tag, inner in re.findall(r"<table\b([^>]*)>(.*?)</table>", text, re.DOTALL):
+            if 'role="presentation"' in tag:
+                continue
+            label = re.search(r'aria-label="(.*?)"', tag)
+            place = re.search(r'aria-labelledby="(.*?)"', tag)
+            words = (
+                rf'id="{place[1]}">(.*?)<a class="headerlink"'
+                if place
+                else "<caption>(.*?)</caption>"
+            )
+            name = label or re.search(words, text if place else inner, re.DOTALL)
+            assert name, f"{page.name}: give the table a caption: {inner[:200]}"
+            assert len(re.sub("<[^>]*>", "", name[1]).strip()) >= 11, f"{page.name}: {name[1]}"
+
+
+def test_tables_are_numbered_like_figures(site):
+    for page in pages(site):
+        text = page.read_text(encoding="utf-8")
+        numbered = re.findall(r'<span class="caption-number">(Fig\.|Table) ([\d.]+) </span>', text)
+        assert len(numbered) == len(set(numbered)) == len(re.findall("<(?:fig)?caption>", text)), (
+            page.name
+        )
+
+
+def test_a_link_to_a_chapter_has_its_title(site):
+    for page in site.rglob("*.html"):
+        links = re.findall(
+            r'<a\b[^>]*\bhref="([^"]*)"[^>]*>(.*?)</a>', page.read_text("utf-8"), re.DOTALL
+        )
+        for address, inner in links:
+            name = re.search(r"([\w-]*)\.html(?:#.*)?$", address)
+            text = re.sub("<[^>]*>", "", inner).strip()
+            assert not name or text.removesuffix(".html") != name[1], f"{page.name}: {inner}"
+
+
 def test_no_page_loads_anything_from_another_host(site):
     loading = re.compile(
         r"""<(?:script|img|iframe|source|video|audio)[^>]*\bsrc=["'](?:https?:)?//[^"']+"""

@@ -36,15 +36,17 @@ ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 PLAIN_CODE = ("n", "nn", "p", "w")
 
 
+def _html(text: str) -> nodes.raw:
+    return nodes.raw(text=text, format="html")
+
+
 def _inline(svg: str, prefix: str) -> nodes.raw:
-    box = f'<div class="inline-figure">{themed(svg, prefix)}</div>'
-    return nodes.raw(text=box, format="html")
+    return _html(f'<div class="inline-figure">{themed(svg, prefix)}</div>')
 
 
 def _narrow(svg: str, prefix: str) -> nodes.raw:
     """What book.js puts into the box before it, on a phone."""
-    text = f"<template>{themed(svg, f'{prefix}-narrow')}</template>"
-    return nodes.raw(text=text, format="html")
+    return _html(f"<template>{themed(svg, f'{prefix}-narrow')}</template>")
 
 
 class InlineSvg(SphinxDirective):
@@ -78,7 +80,7 @@ class InteractiveDirective(SphinxDirective):
         interactive = importlib.import_module(f"gumbel_lib.chapters.{chapter}.interactive")
         self.env.note_dependency(str(interactive.__file__))
         spec = getattr(interactive, function)().specification
-        return [nodes.raw(text=interactive_html(spec, function), format="html")]
+        return [_html(interactive_html(spec, function))]
 
 
 class ChapterTable(SphinxDirective):
@@ -92,11 +94,24 @@ class ChapterTable(SphinxDirective):
 
         self.env.note_dependency(chapters.__file__)
         part = self.env.external_site_map.root.subtrees[int(self.arguments[0]) - 1]  # type: ignore[attr-defined]
-        rows = ["| chapter | question |", "|---|---|"]
+        rows = [f"```{{table}} {part.caption}. Each chapter and its question."]
+        rows += ["| chapter | question |", "|---|---|"]
         for page in part.files():
             question = chapters.CHAPTERS[Path(page).name].question
             rows.append(f"| {{doc}}`/{page}` | {question} |")
-        return self.parse_text_to_nodes("\n".join(rows))
+        return self.parse_text_to_nodes("\n".join([*rows, "```"]))
+
+
+class Table(nodes.General, nodes.Element):
+    """A table that a cell has put out, with its caption; numbered as all tables are."""
+
+
+def _open_table(translator: Any, node: nodes.Element) -> None:
+    translator.body.append(translator.starttag(node, "figure"))
+
+
+def _close_table(translator: Any, node: nodes.Element) -> None:
+    translator.body.append("</figure>\n")
 
 
 class FigureRenderer(MimeRenderPlugin):  # type: ignore[misc]
@@ -117,7 +132,7 @@ class FigureRenderer(MimeRenderPlugin):  # type: ignore[misc]
         if data.mime_type == NARROW_MIME:
             return [_narrow(data.string, prefix)]
         if data.mime_type == MIME:
-            return [nodes.raw(text=interactive_html(data.content, prefix), format="html")]
+            return [_html(interactive_html(data.content, prefix))]
         return None
 
 
@@ -210,6 +225,25 @@ def _join(app: Sphinx, doctree: nodes.document) -> None:
             wide += narrow.children
 
 
+def _caption_tables(app: Sphinx, doctree: nodes.document) -> None:
+    """Make tables of the figures whose names begin with ``tab-``: caption first, then the table."""
+    for figure in list(doctree.findall(nodes.figure)):
+        name = "".join(figure["ids"])
+        if not name.startswith("tab-"):
+            continue
+        caption = figure.next_node(nodes.caption)
+        figure.remove(caption)
+        words = nodes.inline("", "", *caption.children, ids=[f"{name}-caption"])
+        link = f'<a class="headerlink" href="#{name}" title="Link to this table">#</a>'
+        caption[:] = [words, _html(link)]
+        parts = _html("<figcaption>"), caption, _html("</figcaption>"), *figure.children
+        doctree.ids[name] = Table("", *parts, **figure.attributes)
+        figure.parent.replace(figure, doctree.ids[name])
+        for raw in doctree.ids[name].findall(nodes.raw):
+            label = f'<table aria-labelledby="{name}-caption" '
+            raw[0] = nodes.Text(raw.astext().replace("<table ", label))
+
+
 def _write_static(app: Sphinx) -> None:
     folder = Path(app.doctreedir) / "static"
     folder.mkdir(parents=True, exist_ok=True)
@@ -239,6 +273,7 @@ def _tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: 
     # The titles of theorems are headings to who moves from heading to heading.
     title = r'(<div class="proof \w+ admonition"[^>]*>\s*<p class="admonition-title")'
     body = re.sub(title, r'\1 role="heading" aria-level="3"', body)
+    body = re.sub(r'(?<=<table )(class="verdicts">.*?</table>)', _named, body, flags=re.DOTALL)
     # The list of references of sphinxcontrib-bibtex has a role that ARIA has since dropped.
     context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
     # Jupyter Book loads sphinx-thebe, which names another host, twice, and is not used.
@@ -247,6 +282,12 @@ def _tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: 
         for script in context.get("script_files", [])
         if "thebe" not in str(script) + str(getattr(script, "attributes", ""))
     ]
+
+
+def _named(table: re.Match[str]) -> str:
+    claims = table[1].count('<tr id="claim-')
+    what = "The check of the claim" if claims == 1 else f"The checks of {claims} claims"
+    return f'aria-label="{what}, each with what its control measured" {table[1]}'
 
 
 def _lighten(app: Sphinx, error: Exception | None) -> None:
@@ -271,6 +312,22 @@ def _lighten(app: Sphinx, error: Exception | None) -> None:
             (figures / f"{path.stem}.js").write_text(script, encoding="utf-8")
         page = re.sub(rf"<script [^>]*{idle}[^>]*></script>\s*", "", page)
         page = re.sub(r"<script (?=[^>]*\bsrc=)(?![^>]*\bdefer\b)", "<script defer ", page)
+        path.write_text(page, encoding="utf-8")
+
+
+def _name_indices(app: Sphinx, error: Exception | None) -> None:
+    """Name the tables of the indices that Sphinx makes; those of words only arrange lists."""
+    if error or app.builder.name != "html":
+        return
+    for path in Path(app.outdir).glob("*.html"):
+        page = path.read_text(encoding="utf-8")
+        page = page.replace(
+            'class="indextable genindex', 'role="presentation" class="indextable genindex'
+        )
+        if title := re.search("<h1>(.+)</h1>", page):
+            page = page.replace(
+                'class="indextable mod', f'aria-label="{title[1]}" class="indextable mod'
+            )
         path.write_text(page, encoding="utf-8")
 
 
@@ -317,11 +374,14 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("inline-svg", InlineSvg)
     app.add_directive("interactive", InteractiveDirective)
     app.connect("builder-inited", _write_static)
+    app.add_enumerable_node(Table, "table", html=(_open_table, _close_table))
     app.connect("doctree-read", _join)
+    app.connect("doctree-read", _caption_tables)
     app.connect("env-updated", _write_formulas)
     app.connect("html-page-context", _tidy)
     app.connect("autodoc-skip-member", _skip_fields)
     app.connect("build-finished", _lighten)
+    app.connect("build-finished", _name_indices)
     inline, block = typesetting.visit_inline, typesetting.visit_block
     app.add_html_math_renderer("built", (inline, None), (block, None))
     app.add_css_file("math.css")
