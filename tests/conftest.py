@@ -98,5 +98,5 @@ def pytest_terminal_summary(terminalreporter):
         value for report in reports for name, value in report.user_properties if name == "page"
     ]
     if pages:
-        terminalreporter.section("pages, compressed, beyond the theme's own files")
+        terminalreporter.section("pages, compressed, everything counted")
         terminalreporter.write_line("\n".join(sorted(set(pages))))

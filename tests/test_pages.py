@@ -1,14 +1,20 @@
 """Every page in a browser: quiet, private, accessible, light, and fit for a phone."""
 
+import contextlib
 import gzip
+import itertools
 import random
 import re
-from itertools import pairwise
+from collections import Counter
 from pathlib import Path
 from time import monotonic
 
+import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+
+from gumbel_lib.book import typesetting
+from gumbel_lib.book.trimming import MADE, vocabulary
 
 CHAPTERS = Path(__file__).parents[1] / "chapters"
 NOTEBOOKS = sorted(path.stem for path in CHAPTERS.glob("*.ipynb"))
@@ -16,12 +22,9 @@ PAGES = NOTEBOOKS + sorted(path.stem for path in CHAPTERS.glob("*.md"))
 MADE_BY_SPHINX = ("404", "search", "genindex", "py-modindex", "prf-prf")
 DESKTOP = {"width": 1280, "height": 900}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-THEME = ("_static/styles/", "_static/scripts/", "_static/vendor/", "_static/pygments.css")
-THEME += ("_static/basic.css", "_static/doctools.js", "_static/documentation_options.js")
-THEME += ("_static/sphinx_highlight.js",)
-THEME += ("_static/searchtools.js", "_static/language_data.js", "searchindex.js")  # its search
 PACKED = (".woff", ".woff2", ".png")  # compressed in themselves
 KB = 1000
+HEAVIEST = 450  # kB of a page, everything counted; half of them Vega, if it has an interactive
 VITALS = """
 window.vitals = {paint: 0, shift: 0};
 new PerformanceObserver(list => list.getEntries().forEach(e => vitals.paint = e.startTime))
@@ -30,6 +33,7 @@ new PerformanceObserver(list => list.getEntries().forEach(e => vitals.shift += e
   .observe({type: "layout-shift", buffered: true});
 """
 FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+NAMES = "[...document.querySelectorAll('*')].flatMap(e => [e.localName, ...e.classList])"
 HEADINGS = "[...document.querySelectorAll('article :is(h1,h2,h3,h4)')].map(h => +h.tagName[1])"
 
 # The first theme gets every rule. A second one can change a verdict in two ways only: by its
@@ -207,13 +211,28 @@ class Visit:
             self.page.wait_for_timeout(5)  # lets the browser report
         self.problems += [f"no answer: {request.url}" for request in self.open]
 
-    def size(self):
-        """Bytes, compressed, of what the page asked for beyond the theme's own files."""
-        return sum(
-            len(answer.body() if url.endswith(PACKED) else gzip.compress(answer.body()))
-            for url, answer in self.answers.items()
-            if not url.removeprefix(self.address).lstrip("/").startswith(THEME)
-        )
+    def sizes(self):
+        """Bytes of all that the page has asked for, compressed as a server does it, by kind."""
+        sizes = Counter()
+        for url, answer in self.answers.items():
+            body = answer.body()
+            sent = body if url.endswith(PACKED) else gzip.compress(body, 6)
+            sizes[answer.request.resource_type] += len(sent)
+        return sizes
+
+
+@pytest.fixture(scope="session")
+def words(site):
+    """The names for which the style sheet was kept."""
+    pages = [path for path in site.rglob("*.html") if not path.is_relative_to(site / "_static")]
+    texts = (path.read_text(encoding="utf-8") for path in pages)
+    return vocabulary(site / "_static", texts)
+
+
+def unstyled(page, words):
+    """The elements and classes of an open page whose rules would have been cut."""
+    names = set(page.evaluate(NAMES)) - words
+    return [f"unstyled: {name}" for name in names if not name.startswith(MADE)]
 
 
 @pytest.fixture
@@ -244,27 +263,31 @@ def complaints(visit):
     """What is wrong with an open page: one visit for all checks."""
     page, found = visit.page, []
     paint = page.evaluate("vitals.paint")
-    limit = 200
     live = page.locator(".interactive")
     if live.count():
-        limit = 500
         live.first.scroll_into_view_if_needed()
         page.locator(".interactive[data-live]").first.wait_for(timeout=15_000)
         visit.settle()
         found += [fault for box in live.all() for fault in spoken(box)]
-    size = visit.size() / KB
-    if size > limit:
+    sizes = visit.sizes()
+    size = sizes.total() / KB
+    if size > HEAVIEST:
         found.append(f"heavy: {size:.0f} kB")
 
     levels = page.evaluate(HEADINGS)
-    if levels.count(1) != 1 or any(after - before > 1 for before, after in pairwise(levels)):
+    if levels.count(1) != 1 or any(
+        after - before > 1 for before, after in itertools.pairwise(levels)
+    ):
         found.append(f"headings: {levels}")
     formulas, typeset = page.locator(".math"), page.locator(".math mjx-container math")
     if formulas.count() != typeset.count():
         found.append(f"formulas: {typeset.count()} of {formulas.count()} typeset")
 
     shift = page.evaluate(f"{FRAMES}.then(() => vitals.shift)")
-    visit.figures = f"{size:.0f} kB, largest paint {paint:.0f} ms, layout shift {shift:.3f}"
+    parts = ", ".join(f"{kind} {n / KB:.0f}" for kind, n in sizes.most_common())
+    elements = page.evaluate("document.querySelectorAll('*').length")
+    visit.figures = f"{size:.0f} kB ({parts}), {elements} elements, "
+    visit.figures += f"largest paint {paint:.0f} ms, layout shift {shift:.4f}"
     if shift >= 0.1:
         found.append(f"shifts: {shift:.3f}")
 
@@ -286,16 +309,17 @@ def complaints(visit):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page(name, visit, record_property):
+def test_page(name, visit, words, record_property):
     page = visit(f"chapters/{name}")
-    found = complaints(page)
+    found = complaints(page) + unstyled(page.page, words)
     record_property("page", f"{name}: {page.figures}")
     assert not found
 
 
 @pytest.mark.parametrize("name", MADE_BY_SPHINX)
-def test_page_made_by_sphinx(name, visit):
-    found = complaints(visit(name))
+def test_page_made_by_sphinx(name, visit, words):
+    page = visit(name)
+    found = complaints(page) + unstyled(page.page, words)
     assert not [complaint for complaint in found if not complaint.startswith("headings")]
 
 
@@ -303,7 +327,7 @@ SCRATCH = """<!doctype html><html lang="en"><head><title>Scratch</title><style>
 html[data-theme=dark] {{ color: white; background: black; }} p {{ line-height: 2; }}
 {style}</style></head><body><main><article><h1>One</h1><p>Text</p>{body}</article></main></body>
 </html>"""
-HEAVY = "//" + random.Random(0).randbytes(200_000).hex()
+HEAVY = "//" + random.Random(0).randbytes(400_000).hex()
 PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 # What raises each complaint: a style and a place in the page. All go into one page.
 FAULTS = {
@@ -344,7 +368,7 @@ FAULTS = {
         "document.querySelector('h1').insertAdjacentHTML('beforebegin', '<div id=late></div>') })"
         "</script>",
     ),
-    "heavy: 2": ("", "<script src=/heavy.js></script>"),
+    "heavy: 4": ("", "<script src=/heavy.js></script>"),
     "asks another host: http": ("", "<img alt=a src=http://elsewhere.invalid/a>"),
     "404: http": ("", "<img alt=a src=/missing.png>"),
     "failed: http": ("", "<img alt=a src=/broken.png>"),
@@ -385,6 +409,36 @@ def test_each_solution_opens_by_a_button_of_its_own_name(visit):
     buttons.first.focus()
     page.keyboard.press("Enter")
     assert buttons.first.get_attribute("aria-expanded") == "true"
+
+
+def test_what_the_theme_adds_to_a_page_has_its_style(visit, words):
+    shown = visit("chapters/gumbel_max")
+    page = shown.page
+    # A tooltip by its button, and what was copied is said.
+    button = page.get_by_role("button", name="Color mode")
+    button.hover()
+    tip = page.locator(".tooltip.show")
+    tip.wait_for()
+    assert abs(tip.bounding_box()["y"] - button.bounding_box()["y"]) < 60
+    assert unstyled(page, words) == []
+    page.locator(".highlight").locator("visible=true").first.hover()
+    page.locator(".copybtn").locator("visible=true").first.click()
+    page.locator(".copybtn.success").wait_for()
+    page.get_by_role("button", name="Download this page").click()
+    assert page.locator(".dropdown-menu.show a").first.is_visible()
+    assert unstyled(page, words) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    page.locator("#pst-search-dialog input").wait_for(state="visible")
+    assert unstyled(page, words) == []
+    page.keyboard.press("Escape")
+    # On a phone both sidebars open as dialogs above the page.
+    page.set_viewport_size({"width": 390, "height": 900})
+    for toggle in ("primary", "secondary"):
+        page.locator(f".{toggle}-toggle").locator("visible=true").first.click()
+        page.locator("dialog[open] nav").first.wait_for(state="visible")
+        assert unstyled(page, words) == []
+        page.keyboard.press("Escape")
 
 
 def test_the_theme_switch_recolours_figures(visit):
@@ -521,6 +575,47 @@ def test_print_and_reduced_motion(visit):
     page.emulate_media(media="print", reduced_motion="reduce")
     style = "getComputedStyle(document.documentElement).scrollBehavior"
     assert page.evaluate(style) == "auto"
+
+
+def formulas():
+    """What stands between dollars in the book."""
+    for path in CHAPTERS.iterdir():
+        if path.suffix == ".md":
+            yield from re.findall(r"\$\$?([^$]+)\$", path.read_text(encoding="utf-8"))
+        elif path.suffix == ".ipynb":
+            for cell in nbformat.read(path, as_version=4).cells:
+                if cell.cell_type == "markdown":
+                    yield from re.findall(r"\$\$?([^$]+)\$", cell.source)
+
+
+def test_formulas_of_fewer_boxes_look_the_same(visit):
+    engine = typesetting._mathjax()
+    engine.eval("whole = (tex, display) => adaptor.outerHTML(convert(tex, display)); 0")
+    pairs, boxes = [], Counter()
+    for tex, display in itertools.product(sorted(set(formulas())), (False, True)):
+        with contextlib.suppress(ValueError):  # not all dollars are those of formulas
+            shown = {
+                "flat": typesetting.typeset(tex, display),
+                "whole": engine.call("whole", tex, display),
+            }
+            pairs.append("".join(f"<div class={kind}>{text}</div>" for kind, text in shown.items()))
+            boxes.update({kind: text.count("<mjx-") for kind, text in shown.items()})
+    assert len(pairs) > 500
+    assert boxes["flat"] < 0.7 * boxes["whole"]
+    head = "<!doctype html><meta charset=utf-8><link rel=stylesheet href=/_static/site.css>"
+    page = visit("scratch", head + "".join(pairs)).page
+    other = page.evaluate("""() => {
+      const parts = "mjx-c, mjx-line, mjx-rbox, mjx-surd";
+      const seen = box => [...box.querySelectorAll(parts), box].flatMap(part => {
+        const [{x, y, width, height}, around] = [part, box].map(e => e.getBoundingClientRect());
+        return [x - around.x, y - around.y, width, height];
+      });
+      return [...document.querySelectorAll(".flat")].filter(flat => {
+        const [one, two] = [flat, flat.nextElementSibling].map(seen);
+        return one.length !== two.length || one.some((at, i) => Math.abs(at - two[i]) > 0.05);
+      }).map(flat => flat.innerText + flat.querySelector("math").outerHTML);
+    }""")
+    assert not other, f"{len(other)} of {len(pairs)}: {other[:3]}"
 
 
 def test_without_javascript_figures_words_and_formulas_stand(browser, site):

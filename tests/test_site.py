@@ -4,6 +4,9 @@ import html
 import re
 from pathlib import Path
 
+from fontTools.ttLib import TTFont
+
+from gumbel_lib.book import trimming
 from gumbel_lib.book.site import PLAIN_CODE
 from gumbel_lib.book.style import PALETTE
 from gumbel_lib.chapters import CHAPTERS
@@ -79,13 +82,27 @@ def test_no_page_loads_anything_from_another_host(site):
         assert not re.search(r"(@import|url\()\s*[\"']?https?://", sheet.read_text("utf-8")), sheet
 
 
-def test_no_script_holds_a_chapter_up_and_none_is_idle(site):
-    for page in pages(site):
-        scripts = re.findall(r"<script[^>]*\bsrc=[^>]*>", page.read_text(encoding="utf-8"))
+def test_a_page_waits_for_one_style_sheet_and_no_script_and_loads_none_in_vain(site):
+    for page in [*pages(site), *(site / f"{name}.html" for name in ("404", "search", "genindex"))]:
+        text = page.read_text(encoding="utf-8")
+        scripts = re.findall(r"<script[^>]*\bsrc=[^>]*>", text)
         blocking = [script for script in scripts if not re.search(r"\bdefer\b", script)]
-        idle = [script for script in scripts if re.search("fontawesome|search", script)]
+        vain = "fontawesome|tabs" if page.stem == "search" else "fontawesome|tabs|search"
+        idle = [script for script in scripts if re.search(vain, script)]
         assert scripts, page.name
         assert not blocking + idle, page.name
+        assert len(re.findall("<link [^>]*stylesheet", text)) == 1, page.name
+        assert 'rel="preload"' not in text, page.name
+
+
+def test_every_icon_of_the_style_sheet_is_in_the_fonts(site):
+    sheet = (site / "_static" / trimming.SHEET).read_text(encoding="utf-8")
+    fonts = {path.stem: TTFont(path) for path in (site / "_static" / trimming.ICONS).iterdir()}
+    assert set(fonts) == set(re.findall(rf"url\({trimming.ICONS}/([\w-]+)\.woff\)", sheet))
+    characters = {code for font in fonts.values() for code in font.getBestCmap()}
+    icons = set(map(ord, re.findall("[\ue000-\uf8ff]", sheet)))  # characters of private use
+    assert len(icons) > 10
+    assert icons <= characters
 
 
 def test_every_figure_is_inline_with_its_description(site):

@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +23,7 @@ from myst_nb.core.render import MimeData, MimeRenderPlugin
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from . import typesetting
+from . import trimming, typesetting
 from .cover import PATH as PICTURE
 from .cover import card
 from .show import NARROW_MIME
@@ -30,6 +31,8 @@ from .style import PALETTE
 from .vega import MIME, VEGA_LITE
 
 SVG = "http://www.w3.org/2000/svg"
+HREF = "{http://www.w3.org/1999/xlink}href"
+MARKER = {"overflow": "visible", "markerUnits": "userSpaceOnUse"}
 ElementTree.register_namespace("", SVG)
 ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 # Kinds of code that have the colour of all code: names, punctuation, white space.
@@ -142,14 +145,16 @@ def themed(svg: str, prefix: str) -> str:
     width = 1.36 * float(re.search(r'width="([\d.]+)pt"', svg)[1])  # type: ignore[index]
     size = f"max-width: {width:.0f}px; min-width: {0.7 * width:.0f}px"
     svg = svg.replace("<svg ", f'<svg style="{size}" ', 1)
-    svg = _ungrouped(svg)
+    # Matplotlib's own rule would hold for the whole page; book.css has it for figures.
+    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)
+    svg = _light(svg)
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}-", svg)
     return _recoloured(svg).replace("'DejaVu Sans', sans-serif", "var(--pst-font-family-base)")
 
 
-def _ungrouped(svg: str) -> str:
-    """Without the groups that carry a name alone, half of all elements of a figure."""
+def _light(svg: str) -> str:
+    """Of fewer elements: no groups that carry a name alone, and a series of marks in one path."""
     root = ElementTree.fromstring(svg)
     used = re.findall(r'(?:href="#|url\(#)([^")]+)', svg)
     for parent in root.iter():
@@ -161,7 +166,29 @@ def _ungrouped(svg: str) -> str:
                 parent[at : at + 1] = list(child)
             else:
                 at += 1
+    runs = [
+        (parent, list(run))
+        for parent in root.iter()
+        for drawn, run in groupby(parent, lambda child: (child.get(HREF), child.get("style")))
+        if drawn[0]
+    ]
+    for n, (parent, run) in enumerate(runs):
+        if len(run) > 1:
+            _draw_at_once(parent, run, f"{run[0].get(HREF)[1:]}-{n}")
     return ElementTree.tostring(root, encoding="unicode")
+
+
+def _draw_at_once(parent: ElementTree.Element, run: list[ElementTree.Element], name: str) -> None:
+    """Put a path with a mark at each of its points in place of uses of the mark."""
+    points = " L ".join(f"{use.get('x')} {use.get('y')}" for use in run)
+    marker = ElementTree.Element(f"{{{SVG}}}marker", MARKER, id=name)
+    marker.append(
+        ElementTree.Element(run[0].tag, {HREF: run[0].get(HREF), "style": run[0].get("style")})
+    )
+    style = f"fill: none; marker: url(#{name})"
+    path = ElementTree.Element(f"{{{SVG}}}path", d=f"M {points}", style=style)
+    first = list(parent).index(run[0])
+    parent[first : first + len(run)] = [marker, path]
 
 
 def _recoloured(text: str) -> str:
@@ -248,7 +275,8 @@ def _write_static(app: Sphinx) -> None:
     folder = Path(app.doctreedir) / "static"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "palette.css").write_text(palette_css(), encoding="utf-8")
-    vega = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed", vl_version=VEGA_LITE)
+    # The charts were compiled to Vega, so Vega-Lite stays out of the bundle.
+    vega = vl_convert.javascript_bundle("window.vega = vega", vl_version=VEGA_LITE)
     # A function of its own keeps the bundle's names apart from those of other scripts.
     (folder / "vega.js").write_text(f"(() => {{\n{vega}\n}})();\n", encoding="utf-8")
     picture = (Path(app.srcdir) / PICTURE).read_text(encoding="utf-8")
@@ -290,29 +318,9 @@ def _named(table: re.Match[str]) -> str:
     return f'aria-label="{what}, each with what its control measured" {table[1]}'
 
 
-def _lighten(app: Sphinx, error: Exception | None) -> None:
-    """Take from the chapters the scripts that they do not need, and let none hold a page up.
-
-    The theme sends its icons twice: as a font, and as a script of 540 kB, compressed, that draws
-    them anew. The scripts of the search serve the page of the search. Figures for phones, but for
-    the first of a page, go into a script that phones load.
-    """
-    if error or app.builder.name != "html":
-        return
-    idle = r'src="[^"]*/(?:fontawesome|searchtools|language_data|searchindex)\.js'
-    figures = Path(app.outdir, "_static", "narrow")
-    figures.mkdir(exist_ok=True)
-    for path in Path(app.outdir, "chapters").glob("*.html"):
-        page = path.read_text(encoding="utf-8")
-        others = re.findall(r"<template>.*?</template>", page, re.DOTALL)[1:]
-        for figure in others:
-            page = page.replace(figure, "<template></template>", 1)
-        if others:
-            script = f"narrowFigures({json.dumps([text[10:-11] for text in others])});\n"
-            (figures / f"{path.stem}.js").write_text(script, encoding="utf-8")
-        page = re.sub(rf"<script [^>]*{idle}[^>]*></script>\s*", "", page)
-        page = re.sub(r"<script (?=[^>]*\bsrc=)(?![^>]*\bdefer\b)", "<script defer ", page)
-        path.write_text(page, encoding="utf-8")
+def _trim(app: Sphinx, error: Exception | None) -> None:
+    if not error and app.builder.name == "html":
+        trimming.trim(Path(app.outdir))
 
 
 def _name_indices(app: Sphinx, error: Exception | None) -> None:
@@ -380,8 +388,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("env-updated", _write_formulas)
     app.connect("html-page-context", _tidy)
     app.connect("autodoc-skip-member", _skip_fields)
-    app.connect("build-finished", _lighten)
     app.connect("build-finished", _name_indices)
+    app.connect("build-finished", _trim)
     inline, block = typesetting.visit_inline, typesetting.visit_block
     app.add_html_math_renderer("built", (inline, None), (block, None))
     app.add_css_file("math.css")

@@ -26,10 +26,10 @@
     // Vega measures text in the font it is told, so tell it the page's.
     const family = JSON.stringify(getComputedStyle(box).fontFamily);
     const spec = JSON.parse(box.querySelector("script").textContent.replaceAll('"sans-serif"', family));
-    delete spec.$schema; // it asks for Vega 5; Vega 6 draws the same
     controls.replaceChildren();
-    const options = { actions: false, bind: controls, mode: "vega", renderer: "svg", tooltip: false };
-    box.view = (await vegaEmbed(chart, spec, options)).view;
+    const view = new vega.View(vega.parse(spec), { bind: controls, container: chart, renderer: "svg" });
+    await view.runAsync();
+    box.view = view;
     // The chart stays a picture with its description; Vega gives the box a role and name of its own.
     chart.querySelector("svg").ariaHidden = "true";
     chart.role = "img";
@@ -192,24 +192,29 @@
 (() => {
   const scrolling = ".inline-figure, div.math, .wide, .highlight pre, .cell_output .output, .pst-scrollable-table-container";
 
+  // All is measured before anything changes, or each change would have the page laid out anew.
   function fit() {
-    for (const formula of document.querySelectorAll("span.math")) {
-      formula.classList.remove("wide");
+    const formulas = [...document.querySelectorAll("span.math")];
+    for (const formula of formulas) formula.classList.remove("wide");
+    const wide = formulas.filter((formula) => {
       const column = formula.closest("p, li, td, dd, figcaption") ?? formula.parentElement;
-      formula.classList.toggle("wide", formula.offsetWidth > column.clientWidth);
-    }
-    for (const box of document.querySelectorAll(scrolling)) {
-      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+      return formula.offsetWidth > column.clientWidth;
+    });
+    for (const formula of wide) formula.classList.add("wide");
+    const boxes = [...document.querySelectorAll(scrolling)];
+    for (const [box, left, hidden] of boxes.map(measure)) {
+      if (hidden > 0) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
-      mark(box);
+      mark(box, left, hidden);
     }
   }
 
+  const measure = (box) => [box, box.scrollLeft, box.scrollWidth - box.clientWidth];
+
   // Say where there is more to see.
-  function mark(box) {
-    const hidden = box.scrollWidth - box.clientWidth;
-    box.classList.toggle("more-left", box.scrollLeft > 1);
-    box.classList.toggle("more-right", box.scrollLeft < hidden - 1);
+  function mark(box, left, hidden) {
+    box.classList.toggle("more-left", left > 1);
+    box.classList.toggle("more-right", left < hidden - 1);
   }
 
   // All buttons that open a solution have one name; tell them apart.
@@ -220,7 +225,7 @@
     }
   }
 
-  addEventListener("scroll", ({ target }) => target.matches?.(scrolling) && mark(target), { capture: true, passive: true });
+  addEventListener("scroll", ({ target }) => target.matches?.(scrolling) && mark(...measure(target)), { capture: true, passive: true });
   addEventListener("load", fit);
   addEventListener("load", name);
   addEventListener("resize", fit);
