@@ -92,8 +92,9 @@ class Run(NamedTuple):
     down : bool
         Whether it runs from the upper end to the lower.
     arrival : str, optional
-        A parameter that goes from 0 to 1 after each of these buttons, to show how what is new
-        arrives. At all other times, and where motion is unwelcome, it is 1.
+        A parameter that goes from 0 to 1 after each of these buttons and, unless they are fast,
+        in each step of a run, to show how what is new arrives. Else, and where motion is
+        unwelcome, it is 1.
     """
 
     parameter: str
@@ -149,8 +150,10 @@ class Interactive:
         config: dict[str, Any] = dict(CONFIG)
         whole = panels[0]
         if len(panels) > 1:
+            looks = ("color", "fill", "stroke", "shape", "strokeDash")
             whole = alt.concat(*panels, columns=columns, spacing=GAP)
-            # Axes of one width: the site can tell how wide a panel may be.
+            whole = whole.resolve_scale(**dict.fromkeys(looks, "independent"))
+            # With axes of one width the site can tell how wide a panel may be.
             config["axisY"] = {"minExtent": LABELS, "maxExtent": LABELS}
         meta = {"run": run._asdict()} if run else {}
         self.chart = whole.properties(description=self.description, usermeta=meta).configure(
