@@ -143,6 +143,7 @@ def slope_and_probes(point: float, distance: float) -> Interactive:
         at.mark_text(text="A ↔", align="left", dx=4, dy=-12, fontSize=14, fontWeight="bold"),
         readout(words),
         handle(now.mark_rect(opacity=0).encode(x=alt.datum(-REACH), x2=alt.datum(REACH)), "x", "x"),
+        height=240,
         title="A, its probes and both trails",
     ).add_params(
         alt.param(name="arrival", value=1),
