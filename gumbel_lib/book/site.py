@@ -299,8 +299,7 @@ def _write_static(app: Sphinx) -> None:
     folder = Path(app.doctreedir) / "static"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "palette.css").write_text(palette_css(), encoding="utf-8")
-    # The bundle hands out Vega by itself without its names.
-    vega = vl_convert.javascript_bundle("window.vega = vegaEmbed.vega", vl_version=VEGA_LITE)
+    vega = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed", vl_version=VEGA_LITE)
     # A function of its own keeps the bundle's names apart from those of other scripts.
     (folder / "vega.js").write_text(f"(() => {{\n{vega}\n}})();\n", encoding="utf-8")
     picture = (Path(app.srcdir) / PICTURE).read_text(encoding="utf-8")
