@@ -140,8 +140,8 @@ CUT = """() => {
 }"""
 
 
-# A link without a preview, or one that Escape leaves open. The event stands in for the focus, which
-# a link inside a closed answer cannot take.
+# A link without a preview of what it leads to, or one that Escape leaves open. The event stands in
+# for the focus, which a link inside a closed answer cannot take.
 PREVIEWS = """async () => {
   const found = [], box = document.querySelector("#preview");
   const wait = () => new Promise(done => setTimeout(done, 10));
@@ -149,7 +149,11 @@ PREVIEWS = """async () => {
   for (const link of new Map(links.map(link => [link.href, link])).values()) {
     link.dispatchEvent(new FocusEvent("focus"));
     for (let i = 0; i < 200 && !link.hasAttribute("aria-describedby"); i++) await wait();
-    if (!link.hasAttribute("aria-describedby") || !box.innerText.trim())
+    const place = link.pathname === location.pathname && document.getElementById(link.hash.slice(1));
+    const whole = place && !link.dataset.reference && !place.matches("section, span");
+    const kind = whole && [place.localName, ...place.classList].slice(0, 2).join(".");
+    const shown = link.hasAttribute("aria-describedby") && box.textContent.trim();
+    if (!shown || (kind && !box.querySelector(kind)))
       found.push(`no preview: ${link.getAttribute("href")}`);
     dispatchEvent(new KeyboardEvent("keydown", {key: "Escape"}));
     if (box && !box.hidden) found.push(`stays open: ${link.getAttribute("href")}`);
