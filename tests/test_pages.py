@@ -508,7 +508,7 @@ def test_an_interactive_runs_resets_and_keeps_its_state(name, visit, record_prop
             steps = run["steps"].get(button.inner_text())
             place = end if steps is None else min(max(before + steps, 0), len(values) - 1)
             assert box.evaluate(STATE)[run["parameter"]] == pytest.approx(values[place])
-            if run["arrival"]:
+            if run.get("arrival"):
                 assert box.evaluate(f"box => box.view.signal('{run['arrival']}')") == 1
         assert buttons.nth(-2).inner_text() == "Run"
 
