@@ -47,9 +47,13 @@ def _walked(panel: alt.LayerChart) -> alt.LayerChart:
         by_slope = f"{s} - rate * {SLOPE.format(x=s)}"
         by_probes = f"{e} - rate * {_estimate(e)}"
         panel = panel.transform_calculate(**{f"s{step + 1}": by_slope, f"e{step + 1}": by_probes})
+    # Vega hears of a change only in fields that a formula names, so these name all.
+    slopes, probes = (
+        ", ".join(f"datum.{kind}{step}" for step in range(STEPS + 1)) for kind in "se"
+    )
     return panel.transform_calculate(
-        by_slopes="datum['s' + steps]",
-        by_probes="datum['e' + steps]",
+        by_slopes=f"[{slopes}][steps]",
+        by_probes=f"[{probes}][steps]",
         reached=FUNCTION.format(x="datum.by_slopes"),
         reached_by_probes=FUNCTION.format(x="datum.by_probes"),
     )
