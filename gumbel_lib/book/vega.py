@@ -20,6 +20,7 @@ from .style import GRID, INK, MUTED, PAPER
 MIME = "application/vnd.vegalite.v5+json"  # as JupyterLab knows it, for version 6 too
 VEGA_LITE = re.match(r"v(\d+\.\d+)", alt.SCHEMA_VERSION)[1]  # type: ignore[index]
 WIDTH, HEIGHT = 620, 260  # the site lets the width follow the page
+LINE = 14  # pixels: what Vega gives a line of 12
 _AXIS = {"domainColor": MUTED, "gridColor": GRID, "labelColor": INK, "tickColor": MUTED}
 _TEXT = {"labelFontSize": 12, "titleColor": INK, "titleFontSize": 12, "titleFontWeight": "normal"}
 CONFIG = {
@@ -57,7 +58,10 @@ def menu(name: str, label: str, options: list[str], value: str) -> Any:
 def readout(data: alt.Chart) -> Any:
     """The layer that shows the field ``readout`` of its single row above the chart."""
     text = data.mark_text(align="left", baseline="bottom", lineBreak="\n")
-    return text.encode(x=alt.value(0), y=alt.value(-8), text="readout:N").properties(name="readout")
+    # Vega puts the first line there and the others below it.
+    above = alt.expr(f"-8 - {LINE} * (length(split(datum.readout, '\\n')) - 1)")
+    encoded = text.encode(x=alt.value(0), y=alt.value(above), text="readout:N")
+    return encoded.properties(name="readout")
 
 
 class Run(NamedTuple):
