@@ -51,7 +51,7 @@ mutants: .venv/ready ## change the mathematics a token at a time; the tests must
 	$(BIN)/python tests/mutants.py
 
 lab: .venv/ready ## open the notebooks
-	$(BIN)/jupyter lab chapters
+	$(BIN)/python -m gumbel_lib.book.lab chapters
 
 serve: book ## build the site and serve it on this machine
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000

@@ -25,6 +25,7 @@ LOW = 200  # height of one panel of several, so that a phone shows two of them
 MARGIN, GAP = 10, 20  # pixels around panels, on both sides together, and between them
 LABELS = 34  # pixels for the labels of a panel's vertical axis: five characters
 SIDE = LABELS + 20  # with the axis's title
+LINE = 14  # pixels: what Vega gives a line of 12
 _AXIS = {"domainColor": MUTED, "gridColor": GRID, "labelColor": INK, "tickColor": MUTED}
 _TEXT = {"labelFontSize": 12, "titleColor": INK, "titleFontSize": 12, "titleFontWeight": "normal"}
 CONFIG = {
@@ -76,7 +77,10 @@ def handle(layer: alt.Chart, parameter: str, axis: Literal["x", "y"]) -> Any:
 def readout(data: alt.Chart) -> Any:
     """The layer that shows the field ``readout`` of its single row above the chart."""
     text = data.mark_text(align="left", baseline="bottom", lineBreak="\n")
-    return text.encode(x=alt.value(0), y=alt.value(-8), text="readout:N").properties(name="readout")
+    # Vega puts the first line there and the others below it.
+    above = alt.expr(f"-8 - {LINE} * (length(split(datum.readout, '\\n')) - 1)")
+    encoded = text.encode(x=alt.value(0), y=alt.value(above), text="readout:N")
+    return encoded.properties(name="readout")
 
 
 class Run(NamedTuple):
