@@ -149,7 +149,8 @@ PREVIEWS = """async () => {
   for (const link of new Map(links.map(link => [link.href, link])).values()) {
     link.dispatchEvent(new FocusEvent("focus"));
     for (let i = 0; i < 200 && !link.hasAttribute("aria-describedby"); i++) await wait();
-    const place = link.pathname === location.pathname && document.getElementById(link.hash.slice(1));
+    const here = link.pathname === location.pathname;
+    const place = here && document.getElementById(link.hash.slice(1));
     const whole = place && !link.dataset.reference && !place.matches("section, span");
     const kind = whole && [place.localName, ...place.classList].slice(0, 2).join(".");
     const shown = link.hasAttribute("aria-describedby") && box.textContent.trim();
