@@ -180,6 +180,7 @@ def test_a_chapter_reads_as_contributing_says(name):
         assert part in text, f"{name} lacks {part!r}"
     exercises = re.findall(r"^:+\{exercise\}|^`+\{exercise\}", text, re.MULTILINE)
     assert len(exercises) >= 2, "two to four exercises"
+    assert text.count("{margin}") <= 4, "more would be a second text beside the first"
     assert text.count("{solution-start}") == text.count("{solution-end}") == len(exercises)
 
 

@@ -149,9 +149,9 @@ PREVIEWS = """async () => {
   for (const link of new Map(links.map(link => [link.href, link])).values()) {
     link.dispatchEvent(new FocusEvent("focus"));
     for (let i = 0; i < 200 && !link.hasAttribute("aria-describedby"); i++) await wait();
-    const here = link.pathname === location.pathname;
+    const here = link.pathname === location.pathname && !link.dataset.reference;
     const place = here && document.getElementById(link.hash.slice(1));
-    const whole = place && !link.dataset.reference && !place.matches("section, span");
+    const whole = place && !place.matches("section, span");
     const kind = whole && [place.localName, ...place.classList].slice(0, 2).join(".");
     const shown = link.hasAttribute("aria-describedby") && box.textContent.trim();
     if (!shown || (kind && !box.querySelector(kind)))
@@ -160,6 +160,19 @@ PREVIEWS = """async () => {
     if (box && !box.hidden) found.push(`stays open: ${link.getAttribute("href")}`);
   }
   return found;
+}"""
+
+
+# Notes that are not beside the text on a wide screen, or that lie on each other or off the screen.
+NOTES = """() => {
+  const notes = [...document.querySelectorAll("aside.margin")];
+  const wrong = (note, i) => {
+    const {left, right, top} = note.getBoundingClientRect();
+    const inText = left < note.parentElement.getBoundingClientRect().right;
+    const onOther = i && top < notes[i - 1].getBoundingClientRect().bottom;
+    return right > innerWidth || (innerWidth >= 1200 && inText) || onOther;
+  };
+  return notes.filter(wrong).map(note => `note: ${note.innerText.slice(0, 40)}`);
 }"""
 
 
@@ -300,7 +313,7 @@ def complaints(visit):
     if shift >= 0.1:
         found.append(f"shifts: {shift:.3f}")
 
-    found += page.evaluate(PREVIEWS)
+    found += page.evaluate(PREVIEWS) + page.evaluate(NOTES)
     page.evaluate(Axe().axe_script)
     page.evaluate(EMPTY)
     for theme in ("light", "dark"):
@@ -312,7 +325,7 @@ def complaints(visit):
             found.append(f"sideways: at {width}")
         if width == 390:
             visit.settle()  # figures for phones come in a script of their own
-            found += page.evaluate(CUT)
+            found += page.evaluate(CUT) + page.evaluate(NOTES)
     visit.settle()
     return found + visit.problems
 
@@ -359,6 +372,7 @@ FAULTS = {
         "<button aria-label=a></button><button aria-label=b></button>",
     ),
     "no preview: #nowhere": ("", "<p><a class=internal href=#nowhere>Nowhere</a></p>"),
+    "note: In the way": ("", "<aside class=margin>In the way</aside>"),
     "sideways: at 640": ("#wide { width: 700px; }", "<p id=wide>Wide</p>"),
     "sideways: at 390": ("", ""),
     "cut: <svg": (

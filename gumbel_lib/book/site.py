@@ -106,7 +106,7 @@ class ChapterTable(SphinxDirective):
         return self.parse_text_to_nodes("\n".join([*rows, "```"]))
 
 
-class Table(nodes.General, nodes.Element):
+class Table(nodes.General, nodes.Element):  # type: ignore[misc]
     """A table that a cell has put out, with its caption; numbered as all tables are."""
 
 
