@@ -139,6 +139,30 @@ CUT = """() => {
   return found;
 }"""
 
+# A sheet of A4, and the margin of book.css, in pixels of 1/96 inch. What of a page's words is not
+# on paper though it is no control; and what paper cuts, or hides behind a bar that nobody can move.
+SHEET = {"width": 794, "height": 1123}
+MARGIN = 83
+PAPER = """margin => {
+  const found = [];
+  const others = ".controls, .buttons, .headerlink, button, svg, mjx-container, script, template";
+  const words = document.createTreeWalker(document.querySelector("article"), NodeFilter.SHOW_TEXT);
+  while (words.nextNode()) {
+    const {data, parentElement: box} = words.currentNode;
+    if (!data.trim() || box.closest(others)) continue;
+    const shown = {contentVisibilityAuto: true, opacityProperty: true, visibilityProperty: true};
+    if (!box.checkVisibility(shown) || !box.getBoundingClientRect().height)
+      found.push(`lost on paper: ${data.trim().slice(0, 60)}`);
+  }
+  for (const part of document.querySelectorAll("article *:not(svg *, mjx-container *)")) {
+    const scrolls = part.scrollWidth > part.clientWidth + 1
+      && getComputedStyle(part).overflowX !== "visible";
+    if (scrolls || part.getBoundingClientRect().right > innerWidth - margin + 1)
+      found.push(`cut on paper: ${part.outerHTML.slice(0, 80)}`);
+  }
+  return found;
+}"""
+
 
 # A link without a preview of what it leads to, or one that Escape leaves open. The event stands in
 # for the focus, which a link inside a closed answer cannot take.
@@ -325,7 +349,12 @@ def complaints(visit):
             found.append(f"sideways: at {width}")
         if width == 390:
             visit.settle()  # figures for phones come in a script of their own
-            found += page.evaluate(CUT) + page.evaluate(NOTES)
+            found += page.evaluate(CUT)
+    page.set_viewport_size(SHEET)
+    page.emulate_media(media="print")
+    page.add_style_tag(content=f"body {{ margin: 0 {MARGIN}px; }}")
+    visit.settle()
+    found += page.evaluate(PAPER, MARGIN)
     visit.settle()
     return found + visit.problems
 
@@ -385,6 +414,16 @@ FAULTS = {
         "<text x=80 y=9>beyond</text></svg></div>",
     ),
     "sideways: at 320": ("", ""),
+    "lost on paper: Screen": ("@media print { #screen { display: none; } }", "<p id=screen>Screen"),
+    "lost on paper: Answer": ("", "<details><summary>Question</summary><p>Answer</p></details>"),
+    'cut on paper: <p id="sheet': (
+        "@media print { #sheet { width: 650px; } }",
+        "<p id=sheet>Sheet",
+    ),
+    'cut on paper: <div id="bar': (
+        "#bar { overflow: auto; } @media print { #bar p { width: 650px; } }",
+        "<div id=bar tabindex=0><p>Bar</p></div>",
+    ),
     "shifts: ": (
         "#late { height: 500px; }",
         f"<script>addEventListener('load', async () => {{ await {FRAMES}; "

@@ -38,6 +38,8 @@ ElementTree.register_namespace("", SVG)
 ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 # Kinds of code that have the colour of all code: names, punctuation, white space.
 PLAIN_CODE = ("n", "nn", "p", "w")
+# The name that the PDF of the whole book has in the site.
+PDF = "gumbel-max-executable.pdf"
 
 
 def _html(text: str) -> nodes.raw:
@@ -327,6 +329,8 @@ def _tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: 
     body = re.sub(r'(?<=<table )(class="verdicts">.*?</table>)', _named, body, flags=re.DOTALL)
     # The list of references of sphinxcontrib-bibtex has a role that ARIA has since dropped.
     context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
+    if url := context.get("pageurl"):  # a printed page says where it is from
+        context["theme_extra_footer"] += f'<span class="d-none d-print-inline">, {url}</span>'
     # Jupyter Book loads sphinx-thebe, which names another host, twice, and is not used.
     context["script_files"] = [
         script
@@ -378,6 +382,12 @@ def _address(app: Sphinx, config: Any) -> None:
         }
 
 
+def _offer_pdf(app: Sphinx, config: Any) -> None:
+    """Let the first page link the PDF where there is one."""
+    if Path(app.outdir, PDF).exists():
+        app.tags.add("pdf")
+
+
 def _edition(folder: str | Path) -> str:
     """The version of the book, and the commit and its date where they are known."""
     version = importlib.metadata.version("gumbel-lib")
@@ -399,6 +409,7 @@ def _skip_fields(
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.connect("config-inited", _address)
+    app.connect("config-inited", _offer_pdf)
     if os.environ.get("BOOK_URL"):
         app.setup_extension("sphinx_sitemap")
     app.add_directive("chapters", ChapterTable)
