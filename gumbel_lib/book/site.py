@@ -145,8 +145,10 @@ class FigureRenderer(MimeRenderPlugin):  # type: ignore[misc]
 def themed(svg: str, prefix: str) -> str:
     """An SVG whose identifiers are unique on its page and whose colours follow the theme."""
     # A point shows as 1.36 pixels, so 7.2 inches fill the column; a phone may shrink that to 0.7.
-    width = 1.36 * float(re.search(r'width="([\d.]+)pt"', svg)[1])  # type: ignore[index]
+    points, height = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg).groups()  # type: ignore[union-attr]
+    width = 1.36 * float(points)
     size = f"max-width: {width:.0f}px; min-width: {0.7 * width:.0f}px"
+    size += f"; aspect-ratio: {points} / {height}"  # a figure off the screen is not yet drawn
     svg = svg.replace("<svg ", f'<svg style="{size}" ', 1)
     # Matplotlib's own rule would hold for the whole page; book.css has it for figures.
     svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)

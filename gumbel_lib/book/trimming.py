@@ -11,6 +11,7 @@ import hashlib
 import json
 import posixpath
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from os import PathLike
 from pathlib import Path
@@ -25,6 +26,14 @@ SHEET, ICONS = "site.css", "icons"
 IDLE = r'\bsrc="[^"]*/(?:fontawesome|design-tabs)\.js'
 SEARCH = r'\bsrc="[^"]*\b(?:searchtools|language_data|searchindex)\.js'
 LINK = r'<link (?=[^>]*\brel="stylesheet")[^>]*\bhref="([^"]*_static/)([^"?]+)[^>]*>\s*'
+# Two fonts set nearly all formulas. They come with the sheet, so that a page is laid out once, and
+# not again when they arrive.
+FONTS = r'url\("(math/MathJax_(?:Zero|Main-Regular|Math-Italic)\.woff)"\)'
+# Before the theme's script knows the reader's theme, every page would be styled for another.
+THEME = '.getItem("theme") || "auto"'
+PREFERRED = (
+    '.getItem("theme") || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")'
+)
 # The names that Bootstrap puts together from parts: bs-tooltip-auto.
 MADE = "bs-"
 
@@ -46,7 +55,7 @@ def trim(site: Path) -> None:
     for path, page in pages.items():
         page = _without_scripts(page, IDLE if path.stem == "search" else f"{IDLE}|{SEARCH}")
         page = _without_figures(page, static / "narrow" / f"{path.stem}.js")
-        pages[path] = _with_one_sheet(page)
+        pages[path] = _with_one_sheet(page).replace(THEME, PREFERRED)
     version = _write_sheet(static, linked, vocabulary(static, pages.values()))
     for path, page in pages.items():
         page = page.replace(f'{SHEET}?v="', f'{SHEET}?v={version}"')
@@ -91,6 +100,11 @@ def _write_sheet(static: Path, linked: list[str], words: set[str]) -> str:
     sheets = before.split("*/")[0].split()[1:] if linked == [SHEET] else linked
     rules = "".join(_rules(static, name) for name in sheets)
     sheet = f"/* {' '.join(sheets)} */\n{cut(rules, words)}"
+
+    def embedded(font: re.Match[str]) -> str:
+        return f"url(data:font/woff;base64,{b64encode((static / font[1]).read_bytes()).decode()})"
+
+    sheet = re.sub(FONTS, embedded, sheet)
     if sheet != before:
         shown = "".join(re.findall('"(.)"', sheet))
         (static / ICONS).mkdir(exist_ok=True)
