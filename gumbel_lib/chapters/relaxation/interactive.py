@@ -1,4 +1,4 @@
-"""Interactive of the chapter relaxation: a cloud of relaxed samples on the simplex."""
+"""Interactive of the chapter relaxation: a cloud of relaxed samples, and one of them in bars."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIDE = "min(width - 50, 1.15 * (height - 50))"  # of the triangle, in pixels
 def cloud(
     noise: NDArray[np.float64], logits: NDArray[np.float64], temperature: float
 ) -> Interactive:
-    """Relaxed samples of three classes, with their mean beside the probabilities.
+    """Relaxed samples of three classes, with their mean, and the entries of one of them.
 
     Parameters
     ----------
@@ -45,7 +45,9 @@ def cloud(
     )
     names = ("near", *(f"{name}{k}" for name in ("b", "won") for k in CLASSES))
     means: dict[str, Any] = {name: f"mean({name})" for name in names}
-    tally = samples.transform_aggregate(**means).transform_calculate(
+    chosen = {f"c{k}": f"datum.dot == dot ? datum.b{k} : 0" for k in CLASSES}
+    means |= {name: f"max({name})" for name in chosen}
+    tally = samples.transform_calculate(**chosen).transform_aggregate(**means).transform_calculate(
         high="max(l0, l1, l2)",
         **{f"v{k}": f"exp(l{k} - datum.high)" for k in CLASSES},
         **{f"p{k}": f"datum.v{k} / (datum.v0 + datum.v1 + datum.v2)" for k in CLASSES},
@@ -54,7 +56,8 @@ def cloud(
         readout=f"'temperature ' + format(t, '.2f') + ': ' + format(datum.near, '.1%') + "
         f"' of {total} samples within 0.01 of a corner\\nmean of b: ' + {_three('b')} + "
         f"'; softmax(logits): ' + {_three('p')} + "
-        f"'\\nshares won by class: ' + {_three('won')}"
+        f"'\\nshares won by class: ' + {_three('won')} + "
+        f"'\\nsample ' + dot + ': b = ' + {_three('c')}"
     )
     mean = tally.transform_calculate(kind=f"'{KINDS[3]}'")
     probs = {f"b{k}": f"datum.p{k}" for k in CLASSES}
@@ -78,13 +81,17 @@ def cloud(
         _placed(chart).mark_point(size=size, stroke=PAPER, strokeWidth=1, opacity=1)
         for chart, size in ((mean, 300), (truth, 110))
     ]
-    chart = alt.layer(
+    one = samples.transform_filter("datum.dot == dot")
+    ring = _placed(one).mark_point(size=160, stroke=INK, strokeWidth=2.5, opacity=1)
+    data = rows(dot=np.arange(1, total + 1), **{f"g{k}": noise[:, k].round(5) for k in CLASSES})
+    triangle = alt.layer(
         edges,
         *labels,
         points.encode(fill=fill, shape=shape, stroke=stroke),
         *(mark.encode(fill=fill, shape=shape) for mark in marks),
+        ring,
         readout(words),
-        data=rows(**{f"g{k}": noise[:, k].round(5) for k in CLASSES}),
+        data=data,
         height=320,
     ).add_params(
         slider("t", "temperature", 0.05, 5, 0.05, temperature),
@@ -92,9 +99,25 @@ def cloud(
             slider(f"l{k}", f"logit of class {k}", -5, 5, 0.1, round(float(logits[k]), 1))
             for k in CLASSES
         ),
+        slider("dot", "sample with a ring", 1, total, 1, 1),
+    )
+    entries = one.transform_fold([f"b{k}" for k in CLASSES], as_=["name", "b"])
+    entries = entries.transform_calculate(
+        label="'class ' + substring(datum.name, 1)",
+        kind="datum.label + ' wins'",
+    )
+    bars = alt.layer(
+        entries.mark_bar(fillOpacity=0.3, size=40).encode(
+            x=alt.X("label:N", title=None, axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("b:Q", title="entry of b", scale=alt.Scale(domain=[0, 1])),
+            fill=fill,
+            stroke=stroke,
+        ),
+        data=data,
+        height=320,
     )
     return Interactive(
-        chart,
+        [triangle, bars],
         f"Interactive. {total} relaxed samples of three classes as points of a triangle with the "
         "one-hot vectors at its corners, marked by the class of their largest entry, with their "
         "mean and softmax(logits). Controls: the temperature and the three logits. Cold samples "
