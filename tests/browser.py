@@ -60,7 +60,11 @@ class LiveInteractive:
 
     def set(self, label, value):
         """Move the slider, or choose from the menu, of this label."""
-        self._set(self.box.locator(".controls").get_by_label(label), value)
+        binds = [signal["bind"] for signal in self.specification["signals"] if "bind" in signal]
+        options = next(bind.get("options", []) for bind in binds if bind["name"] == label)
+        if value in options and not isinstance(value, str):
+            value = options.index(value)  # a slider over listed numbers
+        self._set(self.box.locator(".controls").get_by_label(label, exact=True), value)
         self._drawn()
 
     def _set(self, control, value):
@@ -80,16 +84,47 @@ class LiveInteractive:
     @property
     def numbers(self):
         """The row behind the readout, at full precision."""
-        script = "box => JSON.stringify(box.querySelector('.readout_marks text').__data__.datum)"
+        script = "box => JSON.stringify(box.querySelector('[class*=readout] text').__data__.datum)"
+        return json.loads(self.box.evaluate(script))
+
+    @property
+    def specification(self):
+        """What Vega was given."""
+        script = "box => box.querySelector('script').textContent"
         return json.loads(self.box.evaluate(script))
 
     @property
     def data(self):
         """The rows that the chart was given, as CSV."""
-        script = "box => box.querySelector('script').textContent"
-        sets = json.loads(self.box.evaluate(script))["data"]
+        sets = self.specification["data"]
         values = next(data["values"] for data in sets if "values" in data)
         return pd.read_csv(io.StringIO(values)).to_dict("records")
+
+    def drag(self, parameter, value):
+        """Pull the handle of this parameter to this value on its axis, with the mouse."""
+        handle = self.box.locator(f"[class*=drag_][class*=_{parameter}_] > *").first
+        box = handle.bounding_box()
+        mark = handle.evaluate("handle => handle.parentNode.classList.item(2)")
+        axis = mark.removeprefix("drag_")[0]
+        marks = [
+            part for mark in self.specification["marks"] for part in (mark, *mark.get("marks", []))
+        ]
+        update = next(part for part in marks if part["name"] == mark)["encode"]["update"]
+        scale = (update.get(axis) or update[f"{axis}c"])["scale"]
+        place = """(handle, [scale, axis, value]) => {
+          const at = handle.closest(".interactive").view.scale(scale)(value);
+          const point = axis === "x" ? new DOMPoint(at, 0) : new DOMPoint(0, at);
+          return point.matrixTransform(handle.parentNode.getScreenCTM())[axis];
+        }"""
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        to = handle.evaluate(place, [scale, axis, value])
+        mouse = self.page.mouse
+        mouse.move(x, y)
+        mouse.down()
+        mouse.move(*((to, y) if axis == "x" else (x, to)), steps=5)
+        mouse.up()
+        mouse.move(x, y)
+        self._drawn()
 
 
 @pytest.fixture(scope="module")

@@ -27,9 +27,10 @@ from .cover import PATH as PICTURE
 from .cover import card
 from .show import NARROW_MIME
 from .style import PALETTE
-from .vega import MIME, VEGA_LITE
+from .vega import GAP, MARGIN, MIME, SIDE, VEGA_LITE
 
 SVG = "http://www.w3.org/2000/svg"
+STACKED = 560  # pixels: panels of a narrower interactive lie below each other
 ElementTree.register_namespace("", SVG)
 ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 # Kinds of code that have the colour of all code: names, punctuation, white space.
@@ -161,14 +162,15 @@ def interactive_html(spec: dict[str, Any], prefix: str) -> str:
     The script book.js brings it to life; without JavaScript it stays a figure.
     """
     spec = copy.deepcopy(spec)
-    layer = next(layer for layer in spec["layer"] if layer.get("name") == "readout")
+    first = spec.get("concat", [spec])[0]
+    layer = next(layer for layer in first["layer"] if layer.get("name", "").startswith("readout"))
     # The page shows the words in an element that screen readers follow.
     layer["mark"] |= {"fontSize": 1, "opacity": 0, "lineBreak": "\f"}
     layer["encoding"]["y"] = {"value": 20}
     # The description tells what hundreds of marks would, read one by one.
     spec["config"]["aria"] = False
     svg = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
-    words = re.search(r"readout_marks.*?<text[^>]*>(.*?)</text>", svg, re.DOTALL)[1]  # type: ignore[index]
+    words = re.search(r"readout\w*_marks.*?<text[^>]*>(.*?)</text>", svg, re.DOTALL)[1]  # type: ignore[index]
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = re.sub(r"url\(#", f"url(#{prefix}-", svg)
     controls = "".join(
@@ -179,8 +181,11 @@ def interactive_html(spec: dict[str, Any], prefix: str) -> str:
     description = html.escape(spec.pop("description"))
     run = spec.pop("usermeta", {}).get("run")
     moved = f" data-run='{html.escape(json.dumps(run))}'" if run else ""
-    spec["width"] = "container"
+    if "concat" not in spec:
+        spec["width"] = "container"
     vega = vl_convert.vegalite_to_vega(spec, vl_version=VEGA_LITE)
+    if "concat" in spec:
+        _let_panels_follow(vega)
     data = _recoloured(json.dumps(vega, separators=(",", ":"))).replace("<", "\\u003c")
     return (
         f'<div class="interactive"{moved}>'
@@ -189,6 +194,21 @@ def interactive_html(spec: dict[str, Any], prefix: str) -> str:
         f"<output>{words}</output>"
         f'<script type="application/json">{data}</script></div>'
     )
+
+
+def _let_panels_follow(vega: dict[str, Any]) -> None:
+    """Let the width and the place of panels follow the page, as Vega-Lite does for one panel."""
+    size = "containerSize()[0]"
+    room = {"name": "room", "init": size, "on": [{"events": "window:resize", "update": size}]}
+    columns = vega["layout"]["columns"]
+    vega["layout"]["columns"] = {"signal": "beside"}
+    beside = {"name": "beside", "update": f"room < {STACKED} ? 1 : {columns}"}
+    width = {
+        "name": "width" if vega.pop("width", None) else "childWidth",
+        "update": f"(room - {MARGIN} - {GAP} * (beside - 1)) / beside - {SIDE}",
+    }
+    others = [signal for signal in vega["signals"] if signal["name"] != width["name"]]
+    vega["signals"] = [room, beside, width, *others]
 
 
 def palette_css() -> str:

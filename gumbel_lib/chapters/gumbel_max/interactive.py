@@ -94,5 +94,5 @@ def race(levels: NDArray[np.float64], logits: NDArray[np.float64]) -> Interactiv
         f"Interactive. Shares of the three classes among up to {total:,} draws, as points, beside "
         "softmax(logits), as bars with their z = 5 band. Controls: the noise law, the number of "
         "draws and the three logits. With Gumbel noise the points stay in the band.",
-        Run("n", {"20 draws more": 20, "200 more": 200}),
+        Run("n", {"20 draws more": 1, "200 more": 10}),
     )
