@@ -7,14 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...book.style import BLUE, INK, ORANGE
-from ...book.vega import Interactive, Run, readout, rows, slider
+from ...book.vega import Interactive, Run, handle, readout, rows, slider
 
 FLOOR = 1e-6
 GAPS = (5, 38, 0.5)  # in nats
 TERMS = 48  # the sum's terms fall by exp(-1/2) or faster where it is used: the rest is below 1e-10
 ACROSS = 40  # dots in a row
-KINDS = ["win kept", "win lost"]
-SHARES = ["share kept, counted", "share kept, by the theorem"]
+KINDS = ["win kept", "win lost", "share kept", "by the theorem"]
+COLORS = [BLUE, ORANGE, BLUE, INK]
+SHAPES = ["circle", "cross", "triangle-up", "diamond"]
 
 
 def shortfall(exponentials: NDArray[np.float64]) -> Interactive:
@@ -50,11 +51,13 @@ def shortfall(exponentials: NDArray[np.float64]) -> Interactive:
     )
     words = sums.transform_calculate(
         readout="bits + ' bits, ' + format(gap, '.1f') + ' nats behind: one win is due in ' + "
-        "format(1 + exp(gap), '.2g') + ' draws\\n' + "
+        "replace(format(1 + exp(gap), '.1e'), '+', '') + ' draws\\n' + "
         "'wins due ' + due + ', kept ' + datum.kept + ', lost ' + (due - datum.kept) + "
         "'\\nshare kept ' + format(datum.counted, '.3f') + ', by the theorem ' + "
         "(datum.share < 5e-4 ? format(datum.share, '.1e') : format(datum.share, '.3f'))"
     )
+    color = alt.Color("kind:N", title=None, scale=alt.Scale(domain=KINDS, range=COLORS))
+    shape = alt.Shape("kind:N", title=None, scale=alt.Scale(domain=KINDS, range=SHAPES))
     last = -(-total // ACROSS)
     dots = (
         table.transform_filter("datum.shown")
@@ -65,8 +68,8 @@ def shortfall(exponentials: NDArray[np.float64]) -> Interactive:
         .encode(
             x=alt.X("column:Q", axis=None, scale=alt.Scale(domain=[-0.5, ACROSS - 0.5])),
             y=alt.Y("row:Q", axis=None, scale=alt.Scale(domain=[last - 0.5, -0.5])),
-            color=alt.Color("kind:N", title=None, scale=_two(KINDS, [BLUE, ORANGE])),
-            shape=alt.Shape("kind:N", title=None, scale=_two(KINDS, ["circle", "cross"])),
+            color=color,
+            shape=shape,
         )
     )
     low, high, step = GAPS
@@ -90,14 +93,14 @@ def shortfall(exponentials: NDArray[np.float64]) -> Interactive:
         .transform_calculate(
             x="gap",
             share=f"max({FLOOR}, datum.value)",
-            kind=f"datum.name == 'counted' ? '{SHARES[0]}' : '{SHARES[1]}'",
+            kind=f"datum.name == 'counted' ? '{KINDS[2]}' : '{KINDS[3]}'",
         )
         .mark_point(size=110, opacity=1, filled=True)
         .encode(
             x=x,
             y=y,
-            color=alt.Color("kind:N", title=None, scale=_two(SHARES, [BLUE, INK])),
-            shape=alt.Shape("kind:N", title=None, scale=_two(SHARES, ["triangle-up", "diamond"])),
+            color=color,
+            shape=shape,
         )
     )
     wins = alt.layer(dots, readout(words), height=130).add_params(
@@ -105,8 +108,9 @@ def shortfall(exponentials: NDArray[np.float64]) -> Interactive:
         slider("bits", "bits of the uniform", 8, 53, 1, 24),
         slider("gap", "nats behind", low, high, step, 17),
     )
+    surface = alt.Chart(rows(x=[low], end=[high])).mark_rect(opacity=0).encode(x=x, x2="end:Q")
     return Interactive(
-        [wins, alt.layer(curve, points, height=200)],
+        [wins, alt.layer(curve, points, handle(surface, "gap", "x"), height=200)],
         f"Interactive, two panels. First: up to {total} wins that are due to a class that trails, "
         "each a dot, kept or lost because its uniform number has few bits. Second: the wins over "
         "the wins due, on a log axis, against the nats by which the class trails: the theorem as "
@@ -115,10 +119,6 @@ def shortfall(exponentials: NDArray[np.float64]) -> Interactive:
         Run("due", {"1 win due": 1, "20 more": 20}),
         columns=1,
     )
-
-
-def _two(names: list[str], values: list[str]) -> alt.Scale:
-    return alt.Scale(domain=names, range=values)
 
 
 def _log(z: str) -> str:

@@ -9,12 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...book.style import BLUE, GREEN, INK, MUTED, ORANGE, PAPER, PURPLE
-from ...book.vega import Interactive, Run, readout, rows, slider
+from ...book.vega import Interactive, Run, menu, readout, rows, slider
 
 CLASSES = range(3)
 KINDS = [*(f"class {k} wins" for k in CLASSES), "mean of b", "softmax(logits)"]
 COLORS = [BLUE, ORANGE, GREEN, PURPLE, INK]
 SHAPES = ["circle", "square", "triangle-up", "diamond", "cross"]
+# Closer together where the cloud changes fastest.
+TEMPERATURES = [
+    *(n / 20 for n in range(1, 20)),
+    *(n / 10 for n in range(10, 20)),
+    *(n / 5 for n in range(10, 26)),
+]
 SIDE = "min(width - 50, 1.15 * (height - 50))"  # of the triangle, in pixels
 
 
@@ -30,7 +36,7 @@ def cloud(
     logits : array of shape (3,)
         Where the sliders of the logits stand at first.
     temperature : float
-        Where its slider stands at first.
+        Where its slider stands at first, one of `TEMPERATURES`.
     """
     total = len(noise)
     samples = alt.Chart().transform_calculate(
@@ -45,7 +51,7 @@ def cloud(
     )
     names = ("near", *(f"{name}{k}" for name in ("b", "won") for k in CLASSES))
     means: dict[str, Any] = {name: f"mean({name})" for name in names}
-    chosen = {f"c{k}": f"datum.dot == dot ? datum.b{k} : 0" for k in CLASSES}
+    chosen = {f"c{k}": f"datum.dot == pick_dot ? datum.b{k} : 0" for k in CLASSES}
     means |= {name: f"max({name})" for name in chosen}
     tally = samples.transform_calculate(**chosen).transform_aggregate(**means).transform_calculate(
         high="max(l0, l1, l2)",
@@ -57,7 +63,7 @@ def cloud(
         f"' of {total} samples within 0.01 of a corner\\nmean of b: ' + {_three('b')} + "
         f"'; softmax(logits): ' + {_three('p')} + "
         f"'\\nshares won by class: ' + {_three('won')} + "
-        f"'\\nsample ' + dot + ': b = ' + {_three('c')}"
+        f"'\\nsample ' + pick_dot + ': b = ' + {_three('c')}"
     )
     mean = tally.transform_calculate(kind=f"'{KINDS[3]}'")
     probs = {f"b{k}": f"datum.p{k}" for k in CLASSES}
@@ -81,25 +87,32 @@ def cloud(
         _placed(chart).mark_point(size=size, stroke=PAPER, strokeWidth=1, opacity=1)
         for chart, size in ((mean, 300), (truth, 110))
     ]
-    one = samples.transform_filter("datum.dot == dot")
+    pick = alt.selection_point(
+        name="pick",
+        fields=["dot"],
+        value=[{"dot": 1}],
+        bind={"dot": alt.binding_range(min=1, max=total, step=1, name="sample with the ring")},
+        on="click[datum && datum.dot]",
+        clear=False,
+    )
+    one = samples.transform_filter("datum.dot == pick_dot")
     ring = _placed(one).mark_point(size=160, stroke=INK, strokeWidth=2.5, opacity=1)
     data = rows(dot=np.arange(1, total + 1), **{f"g{k}": noise[:, k].round(5) for k in CLASSES})
     triangle = alt.layer(
         edges,
         *labels,
-        points.encode(fill=fill, shape=shape, stroke=stroke),
+        points.encode(fill=fill, shape=shape, stroke=stroke).add_params(pick),
         *(mark.encode(fill=fill, shape=shape) for mark in marks),
         ring,
         readout(words),
         data=data,
         height=320,
     ).add_params(
-        slider("t", "temperature", 0.05, 5, 0.05, temperature),
+        menu("t", "temperature", TEMPERATURES, temperature),
         *(
             slider(f"l{k}", f"logit of class {k}", -5, 5, 0.1, round(float(logits[k]), 1))
             for k in CLASSES
         ),
-        slider("dot", "sample with a ring", 1, total, 1, 1),
     )
     entries = one.transform_fold([f"b{k}" for k in CLASSES], as_=["name", "b"])
     entries = entries.transform_calculate(
@@ -118,10 +131,12 @@ def cloud(
     )
     return Interactive(
         [triangle, bars],
-        f"Interactive. {total} relaxed samples of three classes as points of a triangle with the "
-        "one-hot vectors at its corners, marked by the class of their largest entry, with their "
-        "mean and softmax(logits). Controls: the temperature and the three logits. Cold samples "
-        "sit in the corners and hot ones in the middle; the temperature changes no point's class.",
+        f"Interactive, two panels. First: {total} relaxed samples of three classes as points of a "
+        "triangle with the one-hot vectors at its corners, marked by the class of their largest "
+        "entry, with their mean and softmax(logits). Second: the entries of the sample with the "
+        "ring, as bars. Controls: the temperature, the three logits, and the number of the sample; "
+        "a click on a point chooses it. Cold samples sit in the corners and hot ones in the "
+        "middle; the temperature changes no point's class.",
         Run("t", {}, down=True),
     )
 
