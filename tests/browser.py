@@ -100,22 +100,36 @@ class LiveInteractive:
         values = next(data["values"] for data in sets if "values" in data)
         return pd.read_csv(io.StringIO(values)).to_dict("records")
 
+    @property
+    def marks(self):
+        """The marks of all panels, as Vega was given them."""
+        marks = self.specification["marks"]
+        return [part for mark in marks for part in (mark, *mark.get("marks", []))]
+
+    def values(self, parameter):
+        """Label of a parameter's control, and the values that it can take."""
+        signals = self.specification["signals"]
+        bind = next(signal["bind"] for signal in signals if signal["name"] == parameter)
+        if "options" in bind:
+            return bind["name"], bind["options"]
+        steps = round((bind["max"] - bind["min"]) / bind["step"])
+        values = [round(bind["min"] + step * bind["step"], 9) for step in range(steps + 1)]
+        return bind["name"], values
+
     def drag(self, parameter, value):
         """Pull the handle of this parameter to this value on its axis, with the mouse."""
         handle = self.box.locator(f"[class*=drag_][class*=_{parameter}_] > *").first
-        box = handle.bounding_box()
-        mark = handle.evaluate("handle => handle.parentNode.classList.item(2)")
-        axis = mark.removeprefix("drag_")[0]
-        marks = [
-            part for mark in self.specification["marks"] for part in (mark, *mark.get("marks", []))
-        ]
-        update = next(part for part in marks if part["name"] == mark)["encode"]["update"]
+        name = handle.evaluate("handle => handle.parentNode.classList.item(2)")
+        axis = name.removeprefix("drag_")[0]
+        update = next(mark for mark in self.marks if mark["name"] == name)["encode"]["update"]
         scale = (update.get(axis) or update[f"{axis}c"])["scale"]
         place = """(handle, [scale, axis, value]) => {
           const at = handle.closest(".interactive").view.scale(scale)(value);
           const point = axis === "x" ? new DOMPoint(at, 0) : new DOMPoint(0, at);
           return point.matrixTransform(handle.parentNode.getScreenCTM())[axis];
         }"""
+        handle.scroll_into_view_if_needed()
+        box = handle.bounding_box()
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         to = handle.evaluate(place, [scale, axis, value])
         mouse = self.page.mouse

@@ -5,12 +5,16 @@ import random
 import re
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from time import monotonic
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from browser import LiveInteractive
 
 CHAPTERS = Path(__file__).parents[1] / "chapters"
+FOLDERS = Path(__file__).parents[1] / "gumbel_lib" / "chapters"
+INTERACTIVES = sorted(path.parent.name for path in FOLDERS.glob("*/interactive.py"))
 NOTEBOOKS = sorted(path.stem for path in CHAPTERS.glob("*.ipynb"))
 PAGES = NOTEBOOKS + sorted(path.stem for path in CHAPTERS.glob("*.md"))
 MADE_BY_SPHINX = ("404", "search", "genindex", "py-modindex", "prf-prf")
@@ -397,44 +401,114 @@ def n_of(page):
     return page.evaluate("document.querySelector('.interactive').view.signal('n')")
 
 
-def test_buttons_move_a_slider_and_the_address_keeps_the_state(visit):
+def test_buttons_move_a_slider_and_wrong_states_are_passed_over(visit):
     shown = visit("chapters/gumbel_max")
     page = shown.page
-    page.locator(".interactive").scroll_into_view_if_needed()
-    page.locator(".interactive[data-live]").wait_for()
-    slider = page.get_by_role("slider", name="number of draws")
-    slider.fill("100")
-    page.get_by_role("button", name="20 draws more").focus()
-    page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('.interactive').view.signal('n') === 120")
-    assert slider.input_value() == "120"
-    page.get_by_label("noise", exact=True).select_option("Normal")
-    page.wait_for_url("**/gumbel_max.html#try:*n=120*")
-    assert "law=Normal" in page.url
-    # The state survives a reload; one that no control has is passed over.
     page.goto("about:blank")
-    page.goto(shown.address + "/chapters/gumbel_max.html#try:law=Normal&n=140&l0=99&l1=x&other=1")
+    page.goto(shown.address + "/chapters/gumbel_max.html#try:law=uniform&n=130&l0=99&l1=x&n2=1")
     page.locator(".interactive[data-live]").wait_for()
-    assert n_of(page) == 140
-    assert slider.input_value() == "140"
-    assert page.get_by_label("noise", exact=True).input_value() == "Normal"
+    assert n_of(page) == 130
+    slider = page.get_by_role("slider", name="number of draws")
+    assert slider.get_attribute("aria-valuetext") == "130"
+    assert page.get_by_label("noise", exact=True).input_value() == "uniform"
     assert page.get_by_role("slider", name="logit of class 0").input_value() == "-0.5"
-    # Run goes on to the end, can be paused, and begins anew there.
+    slider.press("ArrowRight")
+    page.wait_for_function("document.querySelector('.interactive').view.signal('n') === 160")
+    page.get_by_role("button", name="More draws").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('.interactive').view.signal('n') === 200")
+    assert slider.get_attribute("aria-valuetext") == "200"
+    # Run goes on, can be paused, and begins anew at the end.
     run = page.get_by_role("button", name="Run")
     run.click()
-    page.wait_for_function("document.querySelector('.interactive').view.signal('n') > 200")
+    page.wait_for_function("document.querySelector('.interactive').view.signal('n') > 500")
     page.get_by_role("button", name="Pause").click()
     paused = n_of(page)
-    assert 200 < paused < 2000
-    assert paused % 20 == 0
-    page.wait_for_timeout(100)
+    assert 500 < paused < 100_000
+    page.wait_for_timeout(300)
     assert n_of(page) == paused
-    page.emulate_media(reduced_motion="reduce")
+    slider.press("End")
     run.click()
-    page.wait_for_function("document.querySelector('.interactive').view.signal('n') === 2000")
-    page.get_by_role("button", name="Reset").click()
+    page.wait_for_function("document.querySelector('.interactive').view.signal('n') < 500")
+    # Who takes the slider stops the run.
+    slider.press("End")
+    assert run.inner_text() == "Run"
+
+
+STATE = """box => Object.fromEntries(JSON.parse(box.querySelector("script").textContent).signals
+  .filter(({bind}) => bind).map(({name}) => [name, box.view.signal(name)]))"""
+# Moves each control through its range and notes how long the chart takes for each move.
+MOVES = """async box => {
+  const took = [];
+  for (const control of box.querySelectorAll(".controls :is(input, select)")) {
+    const last = control.options?.length - 1 || control.max - control.min;
+    for (const share of [0.9, 0.1, 0.5, 0.3, 0.7]) {
+      const began = performance.now();
+      if (control.options) control.selectedIndex = Math.round(share * last);
+      else control.value = Number(control.min) + share * last;
+      control.dispatchEvent(new Event(control.options ? "change" : "input", {bubbles: true}));
+      await box.view.runAsync();
+      took.push(performance.now() - began);
+    }
+  }
+  return took;
+}"""
+
+
+@pytest.mark.parametrize("name", INTERACTIVES)
+def test_an_interactive_runs_resets_and_keeps_its_state(name, visit, record_property):
+    shown = visit(f"chapters/{name}")
+    page, chart = shown.page, LiveInteractive(shown.page)
+    box = chart.box
+    first = box.evaluate(STATE)
+    run = box.evaluate("box => JSON.parse(box.dataset.run ?? 'null')")
+    buttons = box.locator(".buttons button")
+    expected = [*run["steps"], "Run", "Reset"] if run else ["Reset"]
+    assert buttons.all_inner_texts() == expected
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate(SIDEWAYS)
+        drawn, room = box.evaluate("""box => [box.querySelector(".chart svg").width.baseVal.value,
+          box.querySelector(".chart").clientWidth]""")
+        assert room - 12 <= drawn <= room
+
+    # What can be dragged has a slider, which follows.
+    for mark in {mark["name"] for mark in chart.marks if mark["name"].startswith("drag_")}:
+        parameter = re.fullmatch(r"drag_[xy]_(\w+?)(_\d+)?_marks", mark)[1]
+        label, values = chart.values(parameter)
+        chart.drag(parameter, values[len(values) // 3])
+        assert box.evaluate(STATE)[parameter] == pytest.approx(values[len(values) // 3])
+        slider = box.get_by_role("slider", name=label, exact=True)
+        place = slider.evaluate("({value, min, step}) => Math.round((value - min) / step)")
+        assert place == len(values) // 3
+
+    took = box.evaluate(MOVES)
+    record_property("interactive", f"{name}: median {median(took):.0f}, longest {max(took):.0f}")
+    moved = box.evaluate(STATE)
+    page.wait_for_url("**#try:*")
+    address = page.url
+    page.goto("about:blank")
+    page.goto(address)
+    page.locator(".interactive[data-live]").wait_for()
+    assert box.evaluate(STATE) == moved
+    buttons.last.click()
     page.wait_for_function("!location.hash")
-    assert page.get_by_label("noise", exact=True).input_value() == "Gumbel"
+    assert box.evaluate(STATE) == first
+
+    page.emulate_media(reduced_motion="reduce")
+    if run:
+        _, values = chart.values(run["parameter"])
+        for button in buttons.all()[:-1]:
+            before = values.index(box.evaluate(STATE)[run["parameter"]])
+            button.click()
+            box.evaluate("box => box.view.runAsync()")
+            end = 0 if run["down"] else len(values) - 1
+            steps = run["steps"].get(button.inner_text())
+            place = end if steps is None else min(max(before + steps, 0), len(values) - 1)
+            assert box.evaluate(STATE)[run["parameter"]] == pytest.approx(values[place])
+            if run["arrival"]:
+                assert box.evaluate(f"box => box.view.signal('{run['arrival']}')") == 1
+        assert buttons.nth(-2).inner_text() == "Run"
 
 
 def test_a_notebook_downloads(visit):

@@ -184,12 +184,16 @@ def interactive_html(spec: dict[str, Any], prefix: str) -> str:
     if "concat" not in spec:
         spec["width"] = "container"
     vega = vl_convert.vegalite_to_vega(spec, vl_version=VEGA_LITE)
+    style = ""
     if "concat" in spec:
         _let_panels_follow(vega)
+        # Below each other, side-by-side panels take so much more room, kept until they are live.
+        height = float(re.search(r'height="([\d.]+)"', svg)[1])  # type: ignore[index]
+        style = f' style="--stacked: {spec["columns"] * height:.0f}px"'
     data = _recoloured(json.dumps(vega, separators=(",", ":"))).replace("<", "\\u003c")
     return (
         f'<div class="interactive"{moved}>'
-        f'<div class="chart" role="img" aria-label="{description}">{_recoloured(svg)}</div>'
+        f'<div class="chart"{style} role="img" aria-label="{description}">{_recoloured(svg)}</div>'
         f'<div class="buttons"></div><div class="controls">{controls}</div>'
         f"<output>{words}</output>"
         f'<script type="application/json">{data}</script></div>'

@@ -21,6 +21,7 @@ from .style import GRID, INK, MUTED, PAPER
 MIME = "application/vnd.vegalite.v5+json"  # as JupyterLab knows it, for version 6 too
 VEGA_LITE = re.match(r"v(\d+\.\d+)", alt.SCHEMA_VERSION)[1]  # type: ignore[index]
 WIDTH, HEIGHT = 620, 260  # the site lets the width follow the page
+LOW = 200  # height of one panel of several, so that a phone shows two of them
 MARGIN, GAP = 10, 20  # pixels around panels, on both sides together, and between them
 LABELS = 34  # pixels for the labels of a panel's vertical axis: five characters
 SIDE = LABELS + 20  # with the axis's title
@@ -92,8 +93,9 @@ class Run(NamedTuple):
     down : bool
         Whether it runs from the upper end to the lower.
     arrival : str, optional
-        A parameter that goes from 0 to 1 after each of these buttons, to show how what is new
-        arrives. At all other times, and where motion is unwelcome, it is 1.
+        A parameter that goes from 0 to 1 after each of these buttons and, unless they are fast,
+        in each step of a run, to show how what is new arrives. Else, and where motion is
+        unwelcome, it is 1.
     """
 
     parameter: str
@@ -140,17 +142,21 @@ class Interactive:
             raise ValueError("chart: expected a layer made by `readout`, got none")
         self.description = " ".join(description.split())
         columns = columns or len(panels)
-        width = WIDTH if len(panels) == 1 else WIDTH / columns - GAP - SIDE
-        panels = [panel.properties(width=width) for panel in panels]
+        alone = len(panels) == 1
+        width, height = (WIDTH, HEIGHT) if alone else (WIDTH / columns - GAP - SIDE, LOW)
         panels = [
-            panel.properties(height=HEIGHT) if panel.height is alt.Undefined else panel
+            panel.properties(
+                width=width, height=height if panel.height is alt.Undefined else panel.height
+            )
             for panel in panels
         ]
         config: dict[str, Any] = dict(CONFIG)
         whole = panels[0]
-        if len(panels) > 1:
+        if not alone:
+            looks = ("color", "fill", "stroke", "shape", "strokeDash")
             whole = alt.concat(*panels, columns=columns, spacing=GAP)
-            # Axes of one width: the site can tell how wide a panel may be.
+            whole = whole.resolve_scale(**dict.fromkeys(looks, "independent"))
+            # With axes of one width the site can tell how wide a panel may be.
             config["axisY"] = {"minExtent": LABELS, "maxExtent": LABELS}
         meta = {"run": run._asdict()} if run else {}
         self.chart = whole.properties(description=self.description, usermeta=meta).configure(

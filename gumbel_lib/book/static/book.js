@@ -5,6 +5,7 @@
   const root = document.documentElement.dataset.content_root ?? "./";
   const TRY = "#try:"; // begins an address with a state
   const ARRIVAL = 700; // milliseconds in which what is new arrives
+  const FAST = 100; // milliseconds: nothing arrives in a run with shorter steps
   let loading;
 
   function loadVega() {
@@ -180,11 +181,16 @@
         if (running) return;
         if (still()) return set(run.parameter, at(end));
         const from = now() === end ? begin : now();
+        const milliseconds = (1000 * run.seconds * Math.abs(end - from)) / last;
+        const arrives = run.arrival && milliseconds / Math.abs(end - from) > FAST;
         toggle.textContent = "Pause";
         output.ariaLive = "off"; // it would be read at every frame
-        move((1000 * run.seconds * Math.abs(end - from)) / last, (share) =>
-          set(run.parameter, at(Math.round(from + share * (end - from)))),
-        );
+        move(milliseconds, (share) => {
+          const place = from + share * (end - from);
+          const next = run.down ? Math.floor(place) : Math.ceil(place);
+          if (arrives) view.signal(run.arrival, 1 - Math.abs(next - place));
+          return set(run.parameter, at(next));
+        });
       });
       box.querySelector(".controls").addEventListener("input", pause);
     }
