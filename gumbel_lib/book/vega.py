@@ -73,6 +73,14 @@ def handle(layer: alt.Chart, parameter: str, axis: Literal["x", "y"]) -> Any:
     return layer.properties(name=f"drag_{axis}_{parameter}")
 
 
+def pick(layer: alt.Chart, parameter: str) -> Any:
+    """The layer, a click on one of its marks made to set a parameter to the mark's field.
+
+    The field has the parameter's name, and the parameter has a slider too.
+    """
+    return layer.properties(name=f"pick_{parameter}")
+
+
 def readout(data: alt.Chart) -> Any:
     """The layer that shows the field ``readout`` of its single row above the chart."""
     text = data.mark_text(align="left", baseline="bottom", lineBreak="\n")

@@ -140,9 +140,10 @@ class TestInteractive:
         for step in (100, 500, 1000):
             run.set("steps taken", step)
             rows = run.data[step // 10 - 9 : step // 10 + 1]
+            heats = exponential_schedule(2.0, 0.5, 1000)[step - 100 : step : 10]
             expected = [
                 sum(die.expected_loss(PROBS, [row[f"l{k}"] for k in range(6)], t, 20))
-                for row, t in zip(rows, exponential_schedule(2, 0.5, 1000)[step - 100 :: 10])
+                for row, t in zip(rows, heats, strict=True)
             ]
             error = np.std([row["loss"] for row in rows]) / np.sqrt(10)
             assert abs(run.numbers["recent"] - np.mean(expected)) < 5 * error

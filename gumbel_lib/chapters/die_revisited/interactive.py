@@ -111,8 +111,8 @@ def goals(
     size = alt.Y(
         "sse:Q",
         title="SSE",
-        scale=alt.Scale(type="log", domain=[0.003, 1], clamp=True),
-        axis=alt.Axis(values=[0.01, 0.1, 1]),
+        scale=alt.Scale(type="log", domain=[7e-4, 0.15], clamp=True),
+        axis=alt.Axis(values=[0.001, 0.01, 0.1]),
     )
     lines = table.transform_fold(["sse_least", "sse_run"], as_=["name", "sse"])
     whole = lines.mark_line(color=MUTED, strokeWidth=1).encode(x=place, y=size, detail="name:N")

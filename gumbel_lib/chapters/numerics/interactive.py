@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +15,8 @@ FLOOR = 1e-6
 GAPS = (5, 38, 0.5)  # in nats
 TERMS = 48  # the sum's terms fall by exp(-1/2) or faster where it is used: the rest is below 1e-10
 ACROSS = 40  # dots in a row
-KINDS = ["win kept", "win lost", "share kept", "by the theorem"]
-COLORS = [BLUE, ORANGE, BLUE, INK]
-SHAPES = ["circle", "cross", "triangle-up", "diamond"]
+WINS = ["win kept", "win lost"]
+SHARES = ["share kept, counted", "by the theorem"]
 
 
 def shortfall(exponentials: NDArray[np.float64]) -> Interactive:
@@ -44,7 +45,7 @@ def shortfall(exponentials: NDArray[np.float64]) -> Interactive:
             kept="datum.shown && exp(gap) * datum.delay < datum.lead ? 1 : 0",
             term=_term("datum.win", "exp(gap)"),
         )
-        .transform_calculate(kind=f"datum.kept ? '{KINDS[0]}' : '{KINDS[1]}'")
+        .transform_calculate(kind=f"datum.kept ? '{WINS[0]}' : '{WINS[1]}'")
     )
     sums = table.transform_aggregate(total="sum(term)", kept="sum(kept)").transform_calculate(
         share=_share("exp(gap)"), counted="datum.kept / due"
@@ -56,8 +57,6 @@ def shortfall(exponentials: NDArray[np.float64]) -> Interactive:
         "'\\nshare kept ' + format(datum.counted, '.3f') + ', by the theorem ' + "
         "(datum.share < 5e-4 ? format(datum.share, '.1e') : format(datum.share, '.3f'))"
     )
-    color = alt.Color("kind:N", title=None, scale=alt.Scale(domain=KINDS, range=COLORS))
-    shape = alt.Shape("kind:N", title=None, scale=alt.Scale(domain=KINDS, range=SHAPES))
     last = -(-total // ACROSS)
     dots = (
         table.transform_filter("datum.shown")
@@ -68,8 +67,8 @@ def shortfall(exponentials: NDArray[np.float64]) -> Interactive:
         .encode(
             x=alt.X("column:Q", axis=None, scale=alt.Scale(domain=[-0.5, ACROSS - 0.5])),
             y=alt.Y("row:Q", axis=None, scale=alt.Scale(domain=[last - 0.5, -0.5])),
-            color=color,
-            shape=shape,
+            color=_look(alt.Color, WINS, [BLUE, ORANGE]),
+            shape=_look(alt.Shape, WINS, ["circle", "cross"]),
         )
     )
     low, high, step = GAPS
@@ -93,14 +92,14 @@ def shortfall(exponentials: NDArray[np.float64]) -> Interactive:
         .transform_calculate(
             x="gap",
             share=f"max({FLOOR}, datum.value)",
-            kind=f"datum.name == 'counted' ? '{KINDS[2]}' : '{KINDS[3]}'",
+            kind=f"datum.name == 'counted' ? '{SHARES[0]}' : '{SHARES[1]}'",
         )
         .mark_point(size=110, opacity=1, filled=True)
         .encode(
             x=x,
             y=y,
-            color=color,
-            shape=shape,
+            color=_look(alt.Color, SHARES, [BLUE, INK]),
+            shape=_look(alt.Shape, SHARES, ["triangle-up", "diamond"]),
         )
     )
     wins = alt.layer(dots, readout(words), height=130).add_params(
@@ -119,6 +118,10 @@ def shortfall(exponentials: NDArray[np.float64]) -> Interactive:
         Run("due", {"1 win due": 1, "20 more": 20}),
         columns=1,
     )
+
+
+def _look(channel: Any, kinds: list[str], values: list[str]) -> Any:
+    return channel("kind:N", title=None, scale=alt.Scale(domain=kinds, range=values))
 
 
 def _log(z: str) -> str:

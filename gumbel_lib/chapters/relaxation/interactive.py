@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...book.style import BLUE, GREEN, INK, MUTED, ORANGE, PAPER, PURPLE
-from ...book.vega import Interactive, Run, menu, readout, rows, slider
+from ...book.vega import Interactive, Run, menu, pick, readout, rows, slider
 
 CLASSES = range(3)
 KINDS = [*(f"class {k} wins" for k in CLASSES), "mean of b", "softmax(logits)"]
@@ -51,19 +51,23 @@ def cloud(
     )
     names = ("near", *(f"{name}{k}" for name in ("b", "won") for k in CLASSES))
     means: dict[str, Any] = {name: f"mean({name})" for name in names}
-    chosen = {f"c{k}": f"datum.dot == pick_dot ? datum.b{k} : 0" for k in CLASSES}
+    chosen = {f"c{k}": f"datum.dot == dot ? datum.b{k} : 0" for k in CLASSES}
     means |= {name: f"max({name})" for name in chosen}
-    tally = samples.transform_calculate(**chosen).transform_aggregate(**means).transform_calculate(
-        high="max(l0, l1, l2)",
-        **{f"v{k}": f"exp(l{k} - datum.high)" for k in CLASSES},
-        **{f"p{k}": f"datum.v{k} / (datum.v0 + datum.v1 + datum.v2)" for k in CLASSES},
+    tally = (
+        samples.transform_calculate(**chosen)
+        .transform_aggregate(**means)
+        .transform_calculate(
+            high="max(l0, l1, l2)",
+            **{f"v{k}": f"exp(l{k} - datum.high)" for k in CLASSES},
+            **{f"p{k}": f"datum.v{k} / (datum.v0 + datum.v1 + datum.v2)" for k in CLASSES},
+        )
     )
     words = tally.transform_calculate(
         readout=f"'temperature ' + format(t, '.2f') + ': ' + format(datum.near, '.1%') + "
         f"' of {total} samples within 0.01 of a corner\\nmean of b: ' + {_three('b')} + "
         f"'; softmax(logits): ' + {_three('p')} + "
         f"'\\nshares won by class: ' + {_three('won')} + "
-        f"'\\nsample ' + pick_dot + ': b = ' + {_three('c')}"
+        f"'\\nsample ' + dot + ': b = ' + {_three('c')}"
     )
     mean = tally.transform_calculate(kind=f"'{KINDS[3]}'")
     probs = {f"b{k}": f"datum.p{k}" for k in CLASSES}
@@ -87,21 +91,13 @@ def cloud(
         _placed(chart).mark_point(size=size, stroke=PAPER, strokeWidth=1, opacity=1)
         for chart, size in ((mean, 300), (truth, 110))
     ]
-    pick = alt.selection_point(
-        name="pick",
-        fields=["dot"],
-        value=[{"dot": 1}],
-        bind={"dot": alt.binding_range(min=1, max=total, step=1, name="sample with the ring")},
-        on="click[datum && datum.dot]",
-        clear=False,
-    )
-    one = samples.transform_filter("datum.dot == pick_dot")
+    one = samples.transform_filter("datum.dot == dot")
     ring = _placed(one).mark_point(size=160, stroke=INK, strokeWidth=2.5, opacity=1)
     data = rows(dot=np.arange(1, total + 1), **{f"g{k}": noise[:, k].round(5) for k in CLASSES})
     triangle = alt.layer(
         edges,
         *labels,
-        points.encode(fill=fill, shape=shape, stroke=stroke).add_params(pick),
+        pick(points.encode(fill=fill, shape=shape, stroke=stroke), "dot"),
         *(mark.encode(fill=fill, shape=shape) for mark in marks),
         ring,
         readout(words),
@@ -113,6 +109,7 @@ def cloud(
             slider(f"l{k}", f"logit of class {k}", -5, 5, 0.1, round(float(logits[k]), 1))
             for k in CLASSES
         ),
+        slider("dot", "sample with the ring", 1, total, 1, 1),
     )
     entries = one.transform_fold([f"b{k}" for k in CLASSES], as_=["name", "b"])
     entries = entries.transform_calculate(
