@@ -235,7 +235,7 @@ class TestGrid:
 class TestInteractive:
     """The interactive of scale agrees with the formula of the chapter, and its darts with NumPy."""
 
-    CASES = ((4, 2.0), (0, 2.0), (8, 2.0), (3, 0.0), (5, 4.0))
+    CASES = ((16, 2.0), (1, 2.0), (256, 2.0), (8, 0.0), (32, 4.0))
 
     @staticmethod
     def given(chart):
@@ -244,32 +244,32 @@ class TestInteractive:
         places = np.array([[row["left"], row["height"]] for row in chart.data if row["dart"]])
         return normals, places
 
-    @pytest.mark.parametrize(("power", "spread"), CASES)
-    def test_the_envelope_agrees_with_the_formula(self, interactive, power, spread):
+    @pytest.mark.parametrize(("length", "spread"), CASES)
+    def test_the_envelope_agrees_with_the_formula(self, interactive, length, spread):
         chart = interactive("scale")
         normals, _ = self.given(chart)
-        chart.set("log2 of the classes in a block", power)
+        chart.set("classes in a block", length)
         chart.set("spread of the logits", spread)
         logits = spread * normals
-        largest = logits.reshape(-1, 2**power).max(axis=1)
-        tries = 2**power * np.exp(largest).sum() / np.exp(logits).sum()
+        largest = logits.reshape(-1, length).max(axis=1)
+        tries = length * np.exp(largest).sum() / np.exp(logits).sum()
         assert chart.numbers["tries"] == pytest.approx(tries, rel=1e-6)
-        assert chart.numbers["blocks"] == 256 / 2**power
+        assert chart.numbers["blocks"] == 256 / length
         assert chart.numbers["share"] == pytest.approx(special.softmax(logits).max(), rel=1e-6)
         assert f"(one in {tries:.2f})" in chart.words
 
-    @pytest.mark.parametrize(("power", "spread"), CASES)
-    def test_each_dart_lies_where_its_place_says(self, interactive, power, spread):
+    @pytest.mark.parametrize(("length", "spread"), CASES)
+    def test_each_dart_lies_where_its_place_says(self, interactive, length, spread):
         chart = interactive("scale")
         normals, places = self.given(chart)
         for label, value in (
-            ("log2 of the classes in a block", power),
+            ("classes in a block", length),
             ("spread of the logits", spread),
             ("darts thrown", 300),
         ):
             chart.set(label, value)
         weights = np.exp(spread * (normals - normals.max()))
-        bounds = weights.reshape(-1, 2**power).max(axis=1).repeat(2**power)
+        bounds = weights.reshape(-1, length).max(axis=1).repeat(length)
         area = np.r_[0, bounds.cumsum()]
         at = places[:300, 0] * area[-1]
         classes = np.searchsorted(area, at, side="right") - 1
@@ -284,12 +284,12 @@ class TestInteractive:
         assert chart.numbers["hits"] == (kept & (weights[classes] == 1)).sum()
         assert f"darts thrown 300, kept {kept.sum()}, expected" in chart.words
 
-    @pytest.mark.parametrize(("power", "spread"), CASES)
-    def test_the_kept_darts_come_at_the_rate_and_by_the_law(self, interactive, power, spread):
+    @pytest.mark.parametrize(("length", "spread"), CASES)
+    def test_the_kept_darts_come_at_the_rate_and_by_the_law(self, interactive, length, spread):
         # Two tests at z = 5 over five cases: a false alarm once in 100,000 seeds.
         chart = interactive("scale")
         for label, value in (
-            ("log2 of the classes in a block", power),
+            ("classes in a block", length),
             ("spread of the logits", spread),
             ("darts thrown", 500),
         ):

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from ..._checks import Floats
 from ...book.style import BLUE, INK, MUTED, ORANGE
-from ...book.vega import Interactive, Run, handle, menu, readout, rows, slider
+from ...book.vega import Interactive, Run, cursor, menu, readout, rows, slider
 
 BAR = "M-1,-0.25L1,-0.25L1,0.25L-1,0.25Z"
-PANEL = "SSE of the bars (solid) and of the diamonds (dashed)"
-SERIES = ["least expected loss", "truth", "mean of the runs"]
+PANEL = "SSE: bars solid, diamonds dashed"
+SERIES = ["least loss", "truth", "runs, mean"]
 
 
 def goals(
@@ -122,15 +122,13 @@ def goals(
         .encode(x=place, y=size)
         for name, color, dash in (("sse_least", BLUE, [1, 0]), ("sse_run", ORANGE, [6, 3]))
     ]
-    cursor = now.mark_rule(color=INK).encode(x=place)
-    surface = alt.Chart(rows(step=[0], end=[last])).mark_rect(opacity=0)
-    surface = handle(surface.encode(x=place, x2="end:Q"), "step", "x")
+    line = cursor(now, "step", place, 0, last)
     probabilities = alt.layer(bars, ticks, points, readout(words), height=220).add_params(
         menu("loss", "loss", names, names[0]),
         slider("step", "step of the runs", 0, last, int(steps[1]), 0),
     )
     return Interactive(
-        [probabilities, alt.layer(whole, *passed, cursor, surface, title=PANEL, height=150)],
+        [probabilities, alt.layer(whole, *passed, *line, title=PANEL, height=150)],
         "Interactive, two panels. First: for each face, a bar shows the probability at which the "
         "expected loss is least at the temperature of a step, a dark tick the truth, and a "
         f"diamond the mean of {count} runs at that step. Second: the SSE of both against the "

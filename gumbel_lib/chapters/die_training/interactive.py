@@ -7,7 +7,7 @@ import numpy as np
 
 from ..._checks import Floats
 from ...book.style import BLUE, INK, MUTED, ORANGE
-from ...book.vega import Interactive, Run, handle, readout, rows, slider
+from ...book.vega import Interactive, Run, cursor, readout, rows, slider
 
 EVERY = 10  # steps between two records
 RECENT = 10  # records in a moving mean of the loss
@@ -105,20 +105,15 @@ def training(path: Floats, losses: Floats, probs: Floats, temperatures: Floats) 
         run.mark_line(color=MUTED, strokeWidth=1).encode(x=place, y=heat),
         run.transform_filter(passed).mark_line(color=INK, strokeWidth=2.5).encode(x=place, y=heat),
     ]
-    # The line at the step, and all of the panel, to drag it.
-    surface = alt.Chart(rows(step=[0], end=[last])).mark_rect(opacity=0)
-    cursor = [
-        now.mark_rule(color=INK).encode(x=place),
-        handle(surface.encode(x=place, x2="end:Q"), "step", "x"),
-    ]
+    line = cursor(now, "step", place, 0, last)
     probabilities = alt.layer(learned, missing, marks, readout(words), height=200).add_params(
         slider("step", "steps taken", 0, last, EVERY, 0)
     )
     return Interactive(
         [
             probabilities,
-            alt.layer(*errors, *cursor, height=150),
-            alt.layer(*cooling, *cursor, height=80),
+            alt.layer(*errors, *line, height=150),
+            alt.layer(*cooling, *line, height=80),
         ],
         f"Interactive, three panels. First: learned probabilities of the {probs.size} faces in "
         f"one recorded run of {last} steps, as bars, beside the true ones, as diamonds; dotted "

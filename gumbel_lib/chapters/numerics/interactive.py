@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import altair as alt
 import numpy as np
 from numpy.typing import NDArray
 
 from ...book.style import BLUE, INK, ORANGE
-from ...book.vega import Interactive, Run, handle, readout, rows, slider
+from ...book.vega import Interactive, Run, cursor, readout, rows, slider
 
 FLOOR = 1e-6
 GAPS = (5, 38, 0.5)  # in nats
 TERMS = 48  # the sum's terms fall by exp(-1/2) or faster where it is used: the rest is below 1e-10
 ACROSS = 40  # dots in a row
 WINS = ["win kept", "win lost"]
-SHARES = ["share kept, counted", "by the theorem"]
+COLORS, SHAPES = [BLUE, ORANGE], ["circle", "cross"]
+PANEL = "Count: triangle; theorem: curve"
 
 
 def shortfall(exponentials: NDArray[np.float64]) -> Interactive:
@@ -67,49 +66,48 @@ def shortfall(exponentials: NDArray[np.float64]) -> Interactive:
         .encode(
             x=alt.X("column:Q", axis=None, scale=alt.Scale(domain=[-0.5, ACROSS - 0.5])),
             y=alt.Y("row:Q", axis=None, scale=alt.Scale(domain=[last - 0.5, -0.5])),
-            color=_look(alt.Color, WINS, [BLUE, ORANGE]),
-            shape=_look(alt.Shape, WINS, ["circle", "cross"]),
+            color=alt.Color("kind:N", title=None, scale=alt.Scale(domain=WINS, range=COLORS)),
+            shape=alt.Shape("kind:N", title=None, scale=alt.Scale(domain=WINS, range=SHAPES)),
         )
     )
     low, high, step = GAPS
-    scale = alt.Scale(type="log", domain=[FLOOR, 1], clamp=True)
+    scale = alt.Scale(type="log", domain=[FLOOR, 1])
     label = "datum.value >= 0.01 ? format(datum.value, '~r') : format(datum.value, '.0e')"
     axis = alt.Axis(values=[10.0**-n for n in range(7)], labelExpr=label)
-    x = alt.X("x:Q", title="nats behind", scale=alt.Scale(domain=[low, high], nice=False))
+    x = alt.X("gap:Q", title="nats behind", scale=alt.Scale(domain=[low, high], nice=False))
     y = alt.Y("share:Q", title="wins / wins due", scale=scale, axis=axis)
     curve = (
-        alt.Chart(alt.sequence(low, high + step, step, as_="x"))
+        alt.Chart(alt.sequence(low, high + step / 2, step / 2, as_="gap"))
         .transform_calculate(k=f"sequence(1, {TERMS + 1})")
         .transform_flatten(["k"])
-        .transform_calculate(term=_term("datum.k", "exp(datum.x)"))
-        .transform_aggregate(total="sum(term)", groupby=["x"])
-        .transform_calculate(share=f"max({FLOOR}, {_share('exp(datum.x)')})")
-        .mark_line(color=INK, strokeWidth=2)
+        .transform_calculate(term=_term("datum.k", "exp(datum.gap)"))
+        .transform_aggregate(total="sum(term)", groupby=["gap"])
+        .transform_calculate(share=_share("exp(datum.gap)"))
+        .transform_filter("datum.share > 1e-30")
+        .mark_line(color=INK, strokeWidth=2, clip=True)
         .encode(x=x, y=y)
     )
-    points = (
-        sums.transform_fold(["counted", "share"], as_=["name", "value"])
-        .transform_calculate(
-            x="gap",
-            share=f"max({FLOOR}, datum.value)",
-            kind=f"datum.name == 'counted' ? '{SHARES[0]}' : '{SHARES[1]}'",
-        )
-        .mark_point(size=110, opacity=1, filled=True)
-        .encode(
-            x=x,
-            y=y,
-            color=_look(alt.Color, SHARES, [BLUE, INK]),
-            shape=_look(alt.Shape, SHARES, ["triangle-up", "diamond"]),
-        )
+    here = sums.transform_calculate(
+        gap="gap",
+        error="5 * sqrt(datum.share * (1 - datum.share) / due)",
+        least=f"max({FLOOR}, datum.share - datum.error)",
+        most=f"max({FLOOR}, min(1, datum.share + datum.error))",
+        seen=f"max({FLOOR}, datum.counted)",
     )
+    place = [
+        here.mark_rule(color=INK, strokeWidth=4).encode(x=x, y="least:Q", y2="most:Q"),
+        here.mark_point(color=BLUE, filled=True, opacity=1, shape="triangle-up", size=110).encode(
+            x=x, y="seen:Q"
+        ),
+        *cursor(here, "gap", x, low, high),
+    ]
     wins = alt.layer(dots, readout(words), height=130).add_params(
         slider("due", "wins due", 1, total, 1, 100),
         slider("bits", "bits of the uniform", 8, 53, 1, 24),
         slider("gap", "nats behind", low, high, step, 17),
     )
-    surface = alt.Chart(rows(x=[low], end=[high])).mark_rect(opacity=0).encode(x=x, x2="end:Q")
     return Interactive(
-        [wins, alt.layer(curve, points, handle(surface, "gap", "x"), height=200)],
+        [wins, alt.layer(curve, *place, title=PANEL)],
         f"Interactive, two panels. First: up to {total} wins that are due to a class that trails, "
         "each a dot, kept or lost because its uniform number has few bits. Second: the wins over "
         "the wins due, on a log axis, against the nats by which the class trails: the theorem as "
@@ -118,10 +116,6 @@ def shortfall(exponentials: NDArray[np.float64]) -> Interactive:
         Run("due", {"1 win due": 1, "20 more": 20}),
         columns=1,
     )
-
-
-def _look(channel: Any, kinds: list[str], values: list[str]) -> Any:
-    return channel("kind:N", title=None, scale=alt.Scale(domain=kinds, range=values))
 
 
 def _log(z: str) -> str:

@@ -14,6 +14,7 @@ from ...book.vega import Interactive, Run, menu, pick, readout, rows, slider
 CLASSES = range(3)
 KINDS = [*(f"class {k} wins" for k in CLASSES), "mean of b", "softmax(logits)"]
 COLORS = [BLUE, ORANGE, GREEN, PURPLE, INK]
+HEIGHT = 240
 SHAPES = ["circle", "square", "triangle-up", "diamond", "cross"]
 # Closer together where the cloud changes fastest.
 TEMPERATURES = [
@@ -21,7 +22,6 @@ TEMPERATURES = [
     *(n / 10 for n in range(10, 20)),
     *(n / 5 for n in range(10, 26)),
 ]
-SIDE = "min(width - 50, 1.15 * (height - 50))"  # of the triangle, in pixels
 
 
 def cloud(
@@ -81,7 +81,7 @@ def cloud(
         .encode(text="label:N")
         for which, dy in (("< 2", 16), ("== 2", -12))
     ]
-    legend = alt.Legend(title=None, columns=3, symbolSize=80)
+    legend = alt.Legend(title=None, columns=2, symbolSize=80)
     color = alt.Scale(domain=KINDS, range=COLORS)
     fill = alt.Fill("kind:N", scale=color, legend=legend)
     shape = alt.Shape("kind:N", scale=alt.Scale(domain=KINDS, range=SHAPES), legend=legend)
@@ -102,7 +102,7 @@ def cloud(
         ring,
         readout(words),
         data=data,
-        height=320,
+        height=HEIGHT,
     ).add_params(
         menu("t", "temperature", TEMPERATURES, temperature),
         *(
@@ -120,11 +120,11 @@ def cloud(
         entries.mark_bar(fillOpacity=0.3, size=40).encode(
             x=alt.X("label:N", title=None, axis=alt.Axis(labelAngle=0)),
             y=alt.Y("b:Q", title="entry of b", scale=alt.Scale(domain=[0, 1])),
-            fill=fill,
-            stroke=stroke,
+            fill=alt.Fill("kind:N", scale=color, legend=None),
+            stroke=alt.Stroke("kind:N", scale=color, legend=None),
         ),
         data=data,
-        height=320,
+        height=HEIGHT,
     )
     return Interactive(
         [triangle, bars],
@@ -144,13 +144,8 @@ def _three(name: str) -> str:
 
 
 def _placed(chart: alt.Chart) -> alt.Chart:
-    """The chart with the points b on an equilateral triangle, at any width of the page."""
+    """The chart with the points b on a triangle, equilateral in a panel of half a page's width."""
     placed = chart.transform_calculate(x="datum.b1 + datum.b2 / 2", y="sqrt(0.75) * datum.b2")
-    x = alt.X("x:Q", axis=None, scale=_scale(0.5, "width"))
-    return placed.encode(x=x, y=alt.Y("y:Q", axis=None, scale=_scale(0.43, "height")))
-
-
-def _scale(middle: float, extent: str) -> alt.Scale:
-    """A scale with one unit to the triangle's side."""
-    low, high = (alt.expr(f"{middle} {sign} {extent} / 2 / {SIDE}") for sign in "-+")
-    return alt.Scale(domainMin=low, domainMax=high)
+    x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[-0.08, 1.08], nice=False))
+    y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[-0.1, 0.96], nice=False))
+    return placed.encode(x=x, y=y)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...book.style import BLUE, INK, ORANGE
-from ...book.vega import Interactive, Run, readout, rows, slider
+from ...book.vega import Interactive, Run, menu, readout, rows, slider
 
 KINDS = ["kept", "rejected"]
 
@@ -39,9 +39,7 @@ def envelope(normals: NDArray[np.float64], places: NDArray[np.float64]) -> Inter
     classes = (
         table.transform_calculate(logit="datum.dart ? -1e9 : spread * datum.x")
         .transform_joinaggregate(top="max(logit)")
-        .transform_calculate(
-            own="exp(datum.logit - datum.top)", block="floor(datum.i / pow(2, power))"
-        )
+        .transform_calculate(own="exp(datum.logit - datum.top)", block="floor(datum.i / length)")
         .transform_joinaggregate(highest="max(own)", groupby=["block"])
     )
     boxes = classes.transform_filter("!datum.dart").transform_calculate(end="datum.i + 1")
@@ -71,7 +69,7 @@ def envelope(normals: NDArray[np.float64], places: NDArray[np.float64]) -> Inter
         )
         .transform_calculate(
             tries="datum.area / datum.weights",
-            blocks=f"{total} / pow(2, power)",
+            blocks=f"{total} / length",
             share="1 / datum.weights",
         )
         .transform_calculate(exponentials="datum.blocks + datum.tries")
@@ -111,7 +109,7 @@ def envelope(normals: NDArray[np.float64], places: NDArray[np.float64]) -> Inter
     )
     chart = alt.layer(bounds, weights, thrown, readout(words)).add_params(
         slider("darts", "darts thrown", 0, most, 1, 40),
-        slider("power", "log2 of the classes in a block", 0, int(np.log2(total)), 1, 4),
+        menu("length", "classes in a block", [2**n for n in range(int(np.log2(total)) + 1)], 16),
         slider("spread", "spread of the logits", 0, 4, 0.1, 2),
     )
     return Interactive(
