@@ -56,7 +56,7 @@ class LiveInteractive:
         """Set every control to where it was when the page opened."""
         for control, value in zip(self.controls, self.start, strict=True):
             self._set(control, value)
-        self._drawn()
+        self.drawn()
 
     def set(self, label, value):
         """Move the slider, or choose from the menu, of this label."""
@@ -65,7 +65,7 @@ class LiveInteractive:
         if value in options and not isinstance(value, str):
             value = options.index(value)  # a slider over listed numbers
         self._set(self.box.locator(".controls").get_by_label(label, exact=True), value)
-        self._drawn()
+        self.drawn()
 
     def _set(self, control, value):
         if control.evaluate("control => control.tagName") == "SELECT":
@@ -73,7 +73,7 @@ class LiveInteractive:
         else:
             control.fill(str(value))
 
-    def _drawn(self):
+    def drawn(self):
         self.box.evaluate("async box => { await box.view.runAsync(); }")
 
     @property
@@ -138,7 +138,7 @@ class LiveInteractive:
         mouse.move(*((to, y) if axis == "x" else (x, to)), steps=5)
         mouse.up()
         mouse.move(x, y)
-        self._drawn()
+        self.drawn()
 
 
 @pytest.fixture(scope="module")

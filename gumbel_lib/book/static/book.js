@@ -52,6 +52,15 @@
     };
     new MutationObserver(speak).observe(chart, { characterData: true, childList: true, subtree: true });
     speak();
+    // Vega hears of the window's size alone, but a sidebar changes the width of the page too; and it
+    // measures the panels anew only if told to.
+    let width = box.clientWidth;
+    new ResizeObserver(() => {
+      if (width === box.clientWidth) return;
+      width = box.clientWidth;
+      box.view.resize();
+      dispatchEvent(new Event("resize"));
+    }).observe(box);
     handle(box, spec, bound, JSON.parse(box.dataset.run ?? "null"));
     box.dataset.live = "";
   }

@@ -39,13 +39,14 @@ def _array(formula: str, source: str) -> str:
     return f"[{', '.join(entries)}]"
 
 
-def _counts() -> alt.Chart:
-    """Wins of each class in the first draws, for each number of draws up to n.
+def _counted(panel: alt.LayerChart) -> alt.LayerChart:
+    """The panel with the wins of each class in the first draws, for each number of draws up to n.
 
-    ``g0`` to ``g2`` are those with Gumbel noise, ``h0`` to ``h2`` those with the other law's.
+    ``g0`` to ``g2`` are those with Gumbel noise, ``h0`` to ``h2`` those with the other law's, and
+    ``z_g`` and ``z_h`` the largest errors of their shares, in standard errors.
     """
-    blocks = (
-        alt.Chart(rows(size=SIZES, start=[0, *SIZES[:-1]]))
+    panel = (
+        panel.properties(data=rows(size=SIZES, start=[0, *SIZES[:-1]]))
         .transform_filter("datum.size <= n")
         .transform_calculate(block=f"sequence(datum.start, datum.size, {BLOCK})")
         .transform_flatten(["block"])
@@ -53,10 +54,10 @@ def _counts() -> alt.Chart:
     )
     source = "counter"
     for name, formula in HASH.items():
-        blocks = blocks.transform_calculate(**{name: _array(formula, source)})
+        panel = panel.transform_calculate(**{name: _array(formula, source)})
         source = name
     cases = " : ".join(f"law == '{law}' ? {_array(code, source)}" for law, code in OTHERS.items())
-    blocks = blocks.transform_calculate(g=_array(GUMBEL, source), h=f"{cases} : []")
+    panel = panel.transform_calculate(g=_array(GUMBEL, source), h=f"{cases} : []")
     for noise in "gh":
         for k in range(2):
             rival = 1 - k
@@ -65,17 +66,22 @@ def _counts() -> alt.Chart:
                 f"l2 + datum.{noise}[{e + 2}]) ? 1 : 0)"
                 for e in range(0, 3 * BLOCK, 3)
             )
-            blocks = blocks.transform_calculate(**{f"{noise}{k}": " + ".join(wins)})
-    names = ["g0", "g1", "h0", "h1"]
-    sums: dict[str, str] = {name: f"sum({name})" for name in names}
-    counts = (
-        blocks.transform_aggregate(**sums, groupby=["size"])  # type: ignore[arg-type]
-        .transform_window(**sums, frame=[None, 0], sort=[alt.SortField("size")])  # type: ignore[arg-type]
-        .transform_calculate(
-            g2="datum.size - datum.g0 - datum.g1", h2="datum.size - datum.h0 - datum.h1"
+            panel = panel.transform_calculate(**{f"{noise}{k}": " + ".join(wins)})
+    sums: dict[str, str] = {name: f"sum({name})" for name in ("g0", "g1", "h0", "h1")}
+    panel = panel.transform_aggregate(**sums, groupby=["size"])
+    panel = panel.transform_window(**sums, frame=[None, 0], sort=[alt.SortField("size")])
+    for k in range(3):
+        prob = f"exp(l{k}) / (exp(l0) + exp(l1) + exp(l2))"
+        panel = panel.transform_calculate(**{f"p{k}": prob})
+    for noise in "gh":
+        errors = ", ".join(
+            f"abs(datum.{noise}{k} - datum.size * datum.p{k}) / "
+            f"sqrt(datum.size * datum.p{k} * (1 - datum.p{k}))"
+            for k in range(3)
         )
-    )
-    return counts
+        rest = f"datum.size - datum.{noise}0 - datum.{noise}1"
+        panel = panel.transform_calculate(**{f"{noise}2": rest, f"z_{noise}": f"max({errors})"})
+    return panel
 
 
 def race(logits: NDArray[np.float64]) -> Interactive:
@@ -87,23 +93,8 @@ def race(logits: NDArray[np.float64]) -> Interactive:
         Where the sliders stand at first.
     """
     last = SIZES[-1]
-    counts = _counts()
-    for k in range(3):
-        counts = counts.transform_calculate(
-            **{
-                f"p{k}": f"exp(l{k}) / (exp(l0) + exp(l1) + exp(l2))",
-                f"share{k}": f"datum.h{k} / datum.size",
-            }
-        )
-    for noise in "gh":
-        errors = ", ".join(
-            f"abs(datum.{noise}{k} - datum.size * datum.p{k}) / "
-            f"sqrt(datum.size * datum.p{k} * (1 - datum.p{k}))"
-            for k in range(3)
-        )
-        counts = counts.transform_calculate(**{f"z_{noise}": f"max({errors})"})
-    now = counts.transform_filter("datum.size == n")
-    shares = " + ', ' + ".join(f"format(datum.share{k}, '.3f')" for k in range(3))
+    now = alt.Chart().transform_filter("datum.size == n")
+    shares = " + ', ' + ".join(f"format(datum.h{k} / n, '.3f')" for k in range(3))
     probs = " + ', ' + ".join(f"format(datum.p{k}, '.3f')" for k in range(3))
     words = now.transform_calculate(
         readout=f"law + ' noise, ' + format(n, ',') + ' draws: shares ' + {shares} + '\\n' + "
@@ -114,7 +105,7 @@ def race(logits: NDArray[np.float64]) -> Interactive:
     classes = now.transform_fold(["p0", "p1", "p2"], as_=["name", "p"]).transform_calculate(
         k="+substring(datum.name, 1)",
         label="'class ' + substring(datum.name, 1)",
-        share="datum['share' + datum.k]",
+        share="datum['h' + datum.k] / n",
         error="5 * sqrt(datum.p * (1 - datum.p) / n)",
         low="max(0, datum.p - datum.error)",
         high="datum.p + datum.error",
@@ -123,8 +114,8 @@ def race(logits: NDArray[np.float64]) -> Interactive:
     x = alt.X("label:N", axis=alt.Axis(title=None, labelAngle=0))
     y = alt.Y("p:Q", title="probability", scale=alt.Scale(domain=[0, 1], clamp=True))
     kinds = ["share inside the band", "share outside"]
-    legend = alt.Legend(title=None, columns=1)
-    bars = alt.layer(
+    legend = alt.Legend(title=None, columns=1, symbolSize=300)
+    shown = alt.layer(
         classes.mark_bar(size=50, color=BLUE, fillOpacity=0.3, stroke=BLUE).encode(x=x, y=y),
         classes.mark_rule(color=INK, strokeWidth=2).encode(x=x, y="low:Q", y2="high:Q"),
         classes.mark_point(size=90, filled=True, opacity=1).encode(
@@ -149,8 +140,10 @@ def race(logits: NDArray[np.float64]) -> Interactive:
             for k in range(3)
         ),
     )
-    traces = counts.transform_fold(["z_h", "z_g"], as_=["noise", "z"]).transform_calculate(
-        noise="datum.noise == 'z_g' ? 'Gumbel noise' : 'the chosen noise'"
+    traces = (
+        alt.Chart()
+        .transform_fold(["z_h", "z_g"], as_=["noise", "z"])
+        .transform_calculate(noise="datum.noise == 'z_g' ? 'Gumbel noise' : 'the chosen noise'")
     )
     wide = alt.X(
         "size:Q",
@@ -175,7 +168,7 @@ def race(logits: NDArray[np.float64]) -> Interactive:
         title="How far the shares are off",
     )
     return Interactive(
-        [bars, lines],
+        [_counted(shown), _counted(lines)],
         "Interactive of two panels. The first shows the shares of the three classes with the "
         "chosen noise, as points, beside softmax(logits), as bars with their z = 5 band. The "
         "second shows, against the number of draws on a logarithmic axis, how many standard "

@@ -74,46 +74,44 @@ def limit(parents: Mapping[str, Any], rng: np.random.Generator | int) -> Interac
     cases = [(name, n) for name in CDFS for n in SIZES]
     limits = {case: gumbel_limit(parents[case[0]], case[1]) for case in cases}
     locs, scales = np.transpose(list(limits.values()))
-    table = rows(
-        case=[f"{name} {n}" for name, n in cases],
-        n=[n for _, n in cases],
-        loc=locs,
-        scale=scales,
-        z=[_widest(parents[name], n, *limits[name, n]) for name, n in cases],
-    )
+    labels = [f"{name} {n}" for name, n in cases]
+    known = {
+        "n": [n for _, n in cases],
+        "loc": locs,
+        "scale": scales,
+        "z": [_widest(parents[name], n, *limits[name, n]) for name, n in cases],
+    }
     drawn = {
         f"{name} {n}": _maxima(parents[name], n, *limits[name, n], levels) for name, n in cases
     }
     # While new maxima fall, only those that have landed count.
-    maxima = alt.Chart(rows(i=np.arange(1, MAXIMA + 1), **drawn)).transform_calculate(
-        case="parent + ' ' + n", z="datum[datum.case]"
-    )
+    maxima = alt.Chart().transform_calculate(case="parent + ' ' + n", z="datum[datum.case]")
     landed = f"(count - (arrival < 1 ? {NEW} : 0))"
     counted = maxima.transform_filter(f"datum.i <= {landed}")
 
-    known = ["n", "loc", "scale", "z"]
-    place = alt.LookupData(data=table, key="case", fields=known)
+    row = alt.Chart(rows(case=labels, **known)).transform_filter("datum.case == parent + ' ' + n")
+    widest = _laws(row).transform_calculate(distance="abs(datum.exact - datum.gumbel)")
+    # Vega-Lite loses a table that is drawn and looked up, so it gets two, and looks up texts.
+    table = alt.LookupData(data=rows(key=labels, **known), key="key", fields=list(known))
     now = (
         maxima.transform_filter("datum.i <= count")
         .transform_calculate(low="datum.z < 0 ? 1 : 0")
         .transform_aggregate(below="sum(low)", groupby=["case"])
-        .transform_lookup("case", from_=place)  # which brings texts
+        .transform_lookup("case", from_=table)
         .transform_calculate(**{name: f"toNumber(datum.{name})" for name in known})
     )
-    widest = _laws(now).transform_calculate(
+    words = _laws(now).transform_calculate(
         distance="abs(datum.exact - datum.gumbel)",
         share="datum.below / count",
         chance=f"pow({_by_parent(CDFS).replace('datum.x', 'datum.loc')}, datum.n)",
-    )
-    words = widest.transform_calculate(
         readout="parent + ', n = ' + format(datum.n, ',') + ': Gumbel at ' + "
         "format(datum.loc, '.3f') + ', scale ' + format(datum.scale, '.3f') + '\\ndistance ' + "
         "format(datum.distance, '.3r') + ' at z = ' + format(datum.z, '.2f') + "
         "(datum.exact > datum.gumbel ? ', exact law above' : ', exact law below') + '\\n' + "
         "datum.below + ' of ' + count + ' maxima below z = 0, a share of ' + "
-        "format(datum.share, '.3f') + '; by the exact law ' + format(datum.chance, '.3f')"
+        "format(datum.share, '.3f') + '; by the exact law ' + format(datum.chance, '.3f')",
     )
-    curves = _laws(now.transform_calculate(z="sequence(-3, 8.01, 0.02)").transform_flatten(["z"]))
+    curves = _laws(row.transform_calculate(z="sequence(-3, 8.01, 0.05)").transform_flatten(["z"]))
 
     def two(exact: str, gumbel: str, y: alt.Y) -> Any:
         both = curves.transform_fold([exact, gumbel], as_=["law", "value"])
@@ -157,6 +155,7 @@ def limit(parents: Mapping[str, Any], rng: np.random.Generator | int) -> Interac
             x=x, y=height
         ),
         readout(words),
+        data=rows(i=np.arange(1, MAXIMA + 1), **drawn),
         title="Density",
     ).add_params(
         alt.param(name="arrival", value=1),

@@ -24,17 +24,12 @@ def _estimate(x: str) -> str:
     return f"({high} - {low}) / (2 * h)"
 
 
-def slope_and_probes(point: float, distance: float) -> Interactive:
-    """The slope at a point A and its estimate from two probes, and where each leads.
+def _walked(panel: alt.LayerChart) -> alt.LayerChart:
+    """The panel with A, its slope and probes, and the places ``s0``, ``s1``, ... and ``e0``, ...
 
-    Parameters
-    ----------
-    point : float
-        Where A stands at first, a multiple of `STEP` between -`REACH` and `REACH`.
-    distance : float
-        From A to each probe at first, at most `FARTHEST`.
+    These are the places after each step downhill, by slopes and by estimates.
     """
-    now = alt.Chart(rows(i=[0])).transform_calculate(
+    panel = panel.properties(data=rows(i=[0])).transform_calculate(
         x="x",
         value=FUNCTION.format(x="x"),
         slope=SLOPE.format(x="x"),
@@ -47,21 +42,30 @@ def slope_and_probes(point: float, distance: float) -> Interactive:
         s0="x",
         e0="x",
     )
-    # Places after each step, by slopes and by estimates.
-    for step in range(1, STEPS + 1):
-        s, e = f"datum.s{step - 1}", f"datum.e{step - 1}"
-        now = now.transform_calculate(
-            **{
-                f"s{step}": f"{s} - rate * {SLOPE.format(x=s)}",
-                f"e{step}": f"{e} - rate * {_estimate(e)}",
-            }
-        )
-    now = now.transform_calculate(
+    for step in range(STEPS):
+        s, e = f"datum.s{step}", f"datum.e{step}"
+        by_slope = f"{s} - rate * {SLOPE.format(x=s)}"
+        by_probes = f"{e} - rate * {_estimate(e)}"
+        panel = panel.transform_calculate(**{f"s{step + 1}": by_slope, f"e{step + 1}": by_probes})
+    return panel.transform_calculate(
         by_slopes="datum['s' + steps]",
         by_probes="datum['e' + steps]",
         reached=FUNCTION.format(x="datum.by_slopes"),
         reached_by_probes=FUNCTION.format(x="datum.by_probes"),
     )
+
+
+def slope_and_probes(point: float, distance: float) -> Interactive:
+    """The slope at a point A and its estimate from two probes, and where each leads.
+
+    Parameters
+    ----------
+    point : float
+        Where A stands at first, a multiple of `STEP` between -`REACH` and `REACH`.
+    distance : float
+        From A to each probe at first, at most `FARTHEST`.
+    """
+    now = alt.Chart()
     words = now.transform_calculate(
         readout="'A: x = ' + format(x, '.2f') + ', f(x) = ' + format(datum.value, '.3f') + "
         "'; slope ' + format(datum.slope, '.3f') + ', from probes ' + format(h, '.2f') + "
@@ -168,7 +172,7 @@ def slope_and_probes(point: float, distance: float) -> Interactive:
         title="Value reached after so many evaluations",
     )
     return Interactive(
-        [downhill, count],
+        [_walked(downhill), _walked(count)],
         "Interactive of two panels. The first shows a curve with two valleys, the deeper one on "
         "the left, and a point A on it with its tangent, solid, and two probes as diamonds, one on "
         "either side of A, with the secant through them, dashed. Steps downhill from A leave two "
