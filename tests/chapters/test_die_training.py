@@ -151,7 +151,7 @@ class TestInteractive:
     def test_all_panels_share_the_cursor(self, interactive):
         run = interactive("die_training")
         run.set("steps taken", 640)
-        script = """box => [...box.querySelectorAll('.mark-rule line')]
+        script = """box => [...box.querySelectorAll('.mark-rule.role-mark line')]
             .map(line => line.__data__.datum).filter(({name}) => !name).map(({step}) => step)"""
         assert run.box.evaluate(script) == [640, 640]
 

@@ -150,12 +150,13 @@ class TestInteractive:
     def test_the_curve_is_the_theorem(self, interactive):
         wins = interactive("numerics")
         script = """box => box.querySelector('.mark-line path').__data__.mark.items
-            .map(({datum}) => [datum.x, datum.share])"""
+            .map(({datum}) => [datum.gap, datum.share])"""
         for bits in (8, 20):
             wins.set("bits of the uniform", bits)
             curve = np.array(wins.box.evaluate(script))
-            expected = [max(1e-6, share_of_wins(bits, gap)) for gap in curve[:, 0]]
+            expected = [share_of_wins(bits, gap) for gap in curve[:, 0]]
             np.testing.assert_allclose(curve[:, 1], expected, rtol=1e-6)
+            assert len(curve) >= 20
 
     def test_the_answer_to_the_question(self, interactive):
         wins = interactive("numerics")

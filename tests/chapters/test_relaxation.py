@@ -150,11 +150,11 @@ CASES = [
 BARS = """box => [...box.querySelectorAll('.mark-rect path')].map(path => path.__data__.datum)
     .filter(datum => 'b' in datum).map(({b}) => b)"""
 # The n-th point that no other covers, and where on the screen.
-UNCOVERED = """(box, n) => [...box.querySelectorAll('.mark-symbol path')].map(path => {
+UNCOVERED = """(box, n) => [...box.querySelectorAll('[class*=pick_dot] path')].map(path => {
     const {x, y, width, height} = path.getBoundingClientRect();
     const [right, down] = [x + width / 2, y + height / 2];
-    const {dot, winner} = path.__data__.datum;
-    return document.elementFromPoint(right, down) === path && dot && [dot, right, down];
+    const {dot} = path.__data__.datum;
+    return document.elementFromPoint(right, down) === path && [dot, right, down];
   }).filter(Boolean)[n]"""
 
 
@@ -187,9 +187,8 @@ class TestInteractive:
         cloud = interactive("relaxation")
         noise = np.array([[row["g0"], row["g1"], row["g2"]] for row in cloud.data])
         cloud.set("temperature", 0.05)
-        script = """box => [...box.querySelectorAll('.mark-symbol path')]
-            .map(path => path.__data__.datum).filter(datum => 'winner' in datum)
-            .map(datum => [datum.b0, datum.b1, datum.b2])"""
+        script = """box => [...box.querySelectorAll('[class*=pick_dot] path')]
+            .map(path => path.__data__.datum).map(datum => [datum.b0, datum.b1, datum.b2])"""
         drawn = np.array(cloud.box.evaluate(script))
         expected = gumbel_softmax(np.array([-0.5, -1.2, -2.3]), noise, 0.05)
         assert drawn == pytest.approx(expected, abs=1e-6)
@@ -222,12 +221,12 @@ class TestInteractive:
         for nth in (0, 20):
             sample, x, y = cloud.box.evaluate(UNCOVERED, nth)
             cloud.page.mouse.click(x, y)
-            slider = cloud.box.get_by_label("sample with the ring")
+            slider = cloud.box.get_by_role("slider", name="sample with the ring")
             assert slider.input_value() == str(sample)
             # Beside the points a click chooses nothing.
             cloud.box.locator(".chart svg").click(position={"x": 3, "y": 3})
             assert slider.input_value() == str(sample)
-            cloud._drawn()
+            cloud.drawn()
             assert f"sample {sample}: b = " in cloud.words
 
     def test_run_cools_the_cloud(self, interactive):
@@ -235,6 +234,6 @@ class TestInteractive:
         cloud.page.emulate_media(reduced_motion="reduce")
         assert cloud.words.startswith("temperature 5.00")
         cloud.box.get_by_role("button", name="Run").click()
-        cloud._drawn()
+        cloud.drawn()
         assert cloud.words.startswith("temperature 0.05")
         cloud.page.emulate_media(reduced_motion="no-preference")

@@ -59,7 +59,7 @@ def envelope(normals: NDArray[np.float64], places: NDArray[np.float64]) -> Inter
             place="datum.found + (datum.at - datum.begin) / datum.bound",
             y="datum.height * datum.bound",
             kept="datum.dart && datum.y < datum.weight ? 1 : 0",
-            hit="datum.kept && datum.weight == 1 ? 1 : 0",
+            hit=f"datum.kept && datum.found == {normals.argmax()} ? 1 : 0",
             kind=f"datum.kept ? '{KINDS[0]}' : '{KINDS[1]}'",
         )
     )
