@@ -349,7 +349,7 @@ def complaints(visit):
             found.append(f"sideways: at {width}")
         if width == 390:
             visit.settle()  # figures for phones come in a script of their own
-            found += page.evaluate(CUT)
+            found += page.evaluate(CUT) + page.evaluate(NOTES)
     page.set_viewport_size(SHEET)
     page.emulate_media(media="print")
     page.add_style_tag(content=f"body {{ margin: 0 {MARGIN}px; }}")
