@@ -163,6 +163,27 @@ def test_a_known_repository_adds_its_links_and_the_footer_names_the_edition(
     assert f"version: {version}" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_the_first_page_links_the_pdf_where_there_is_one(there, tmp_path):
+    if there:
+        (tmp_path / site.PDF).touch()
+    app = SimpleNamespace(outdir=tmp_path, tags=set())
+    site._offer_pdf(app, None)
+    assert app.tags == ({"pdf"} if there else set())
+    page = (ROOT / "chapters" / "index.md").read_text(encoding="utf-8")
+    (linked,) = re.findall(r"^```{only} pdf\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert f'<a href="../{site.PDF}">' in linked
+    assert page.count(site.PDF) == 1
+
+
+@pytest.mark.parametrize("url", [None, "https://example.org/book/chapters/page.html"])
+def test_a_printed_page_says_where_it_is_from_where_it_has_an_address(url):
+    context = {"body": "", "pageurl": url, "theme_extra_footer": "Version 1"}
+    site._tidy(SimpleNamespace(), "page", "page.html", context, None)
+    shown = f'<span class="d-none d-print-inline">, {url}</span>' if url else ""
+    assert context["theme_extra_footer"] == f"Version 1{shown}"
+
+
 @pytest.mark.parametrize("columns", [1, 2, 5])
 def test_a_figure_for_a_phone_is_narrow_and_leaves_the_figure_as_it_was(columns):
     figure, axes = style.subplots(1, columns, sharey=True)

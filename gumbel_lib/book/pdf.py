@@ -75,7 +75,9 @@ def chromium() -> str | None:
 def read_toc(toc: str | Path) -> dict[str, list[str]]:
     """The names of the pages in each part of the book, by its caption, and first the root's."""
     root = parse_toc_yaml(toc).root
-    parts = {part.caption: [Path(page).name for page in part.files()] for part in root.subtrees}
+    parts = {
+        str(part.caption): [Path(page).name for page in part.files()] for part in root.subtrees
+    }
     return {"": [Path(root.docname).name]} | parts
 
 
@@ -156,8 +158,11 @@ def printed(text: str, site: Path, address: str, browser: Browser) -> bytes:
 def page_numbers(pdf: bytes) -> dict[str, int]:
     """On which page, from 1, each place lies that a link leads to."""
     reader = PdfReader(io.BytesIO(pdf))
-    places = reader.named_destinations.items()  # a name begins with a slash
-    return {name[1:]: reader.get_destination_page_number(place) + 1 for name, place in places}
+    numbers = {
+        name[1:]: reader.get_destination_page_number(place)  # a name begins with a slash
+        for name, place in reader.named_destinations.items()
+    }
+    return {name: number + 1 for name, number in numbers.items() if number is not None}
 
 
 def bound(pdf: bytes, outline: Iterable[Heading], title: str, author: str) -> bytes:
@@ -217,9 +222,7 @@ def make(site: Path, parts: Mapping[str, list[str]], browser: Browser) -> bytes:
                 outline.append(Heading(0, caption, found[0].place))
             outline += found
             running = json.dumps(found[0].title, ensure_ascii=False)
-            style += (
-                f"@page {name} {{ @top-center {{ content: {running}; }} }}\n"
-            )
+            style += f"@page {name} {{ @top-center {{ content: {running}; }} }}\n"
     front = f'<div class="title-page"><h1>{title}</h1><p>{author}</p><p>{edition}</p>'
     front += f'<p><a href="{address}">{address}</a></p></div>' if address else "</div>"
 
