@@ -20,7 +20,7 @@ from gumbel_lib.book.vega import MIME, VEGA_LITE
 ROOT = Path(__file__).parents[1]
 CHAPTERS = ROOT / "chapters"
 NOTEBOOK = CHAPTERS / "reparameterization.ipynb"  # it has one of everything
-ROLE = r"\{(?:cite(?::\w)?|doc|numref|ref|prf:ref)\}`(?:[^`<]*<)?([^`>]+)"
+ROLE = r"\{(?:cite(?::\w+)?|doc|numref|ref|prf:ref)\}`(?:[^`<]*<)?([^`>]+)"
 GLUE = r"\{glue:text\}`([^`]+)`"
 
 
@@ -34,9 +34,9 @@ def interactives():
 
 
 def marks(group, name, top=0):
-    """The items of a scene whose mark has this name or role, each with where its group begins."""
+    """The items of marks of this role or name, each with where its group begins."""
     for mark in group.get("items", []):
-        if name in (mark.get("role"), mark.get("name", "").split("_")[0]):
+        if mark.get("role") == name or mark.get("name", "").startswith(name):
             yield from ((item, top) for item in mark["items"])
         if mark["marktype"] == "group":
             for inner in mark["items"]:
@@ -72,7 +72,7 @@ def test_what_a_notebook_refers_to_is_known():
 
 
 @pytest.fixture
-def opened(browser, tmp_path):
+def in_lab(browser, tmp_path):
     """The address of the notebook, as if it had not run, in a JupyterLab of the test's own."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     for cell in notebook.cells:
@@ -126,12 +126,12 @@ def inside_solutions(cells):
     return found
 
 
-def test_a_notebook_runs_and_reads_in_jupyterlab(browser, opened):
+def test_a_notebook_runs_and_reads_in_jupyterlab(browser, in_lab):
     cells = lab.read(NOTEBOOK)
     prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(90_000)
-    page.goto(opened)
+    page.goto(in_lab)
     page.wait_for_function(IDLE)
     page.evaluate(RUN)
 
