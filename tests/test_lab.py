@@ -14,10 +14,14 @@ import nbformat
 import pytest
 import vl_convert
 
+from gumbel_lib.book import lab
 from gumbel_lib.book.vega import MIME, VEGA_LITE
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = ROOT / "chapters"
+NOTEBOOK = CHAPTERS / "reparameterization.ipynb"  # it has one of everything
+ROLE = r"\{(?:cite(?::\w+)?|doc|numref|ref|prf:ref)\}`(?:[^`<]*<)?([^`>]+)"
+GLUE = r"\{glue:text\}`([^`]+)`"
 
 
 def interactives():
@@ -30,16 +34,16 @@ def interactives():
 
 
 def marks(group, name, top=0):
-    """The items of a scene whose mark has this name or role, each with where its group begins."""
+    """The items of marks of this role or name, each with where its group begins."""
     for mark in group.get("items", []):
-        if name in (mark.get("role"), mark.get("name", "").split("_")[0]):
+        if mark.get("role") == name or mark.get("name", "").startswith(name):
             yield from ((item, top) for item in mark["items"])
         if mark["marktype"] == "group":
             for inner in mark["items"]:
                 yield from marks(inner, name, top + inner.get("y", 0))
 
 
-@pytest.mark.parametrize("spec", interactives())
+@pytest.mark.parametrize("spec", list(interactives()))
 def test_no_gridline_strikes_the_readout_through(spec):
     scene = vl_convert.vegalite_to_scenegraph(spec, vl_version=VEGA_LITE)["scenegraph"]
     lines = []
@@ -55,17 +59,28 @@ def test_no_gridline_strikes_the_readout_through(spec):
             assert not (upper <= max(ends) and min(ends) <= lower)
 
 
+def test_what_a_notebook_refers_to_is_known():
+    paths = [*CHAPTERS.glob("*.md"), *CHAPTERS.glob("*.ipynb")]
+    pages = {path.name: lab.read(path) for path in paths}
+    known = lab.targets(pages).keys() | lab.citations(CHAPTERS / "references.bib").keys()
+    for page, cells in pages.items():
+        if page.endswith(".ipynb"):
+            prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+            names = {name for body in re.findall(ROLE, prose) for name in body.split(",")}
+            assert names <= known
+            assert set(re.findall(GLUE, prose)) <= lab.glued(cells).keys()
+
+
 @pytest.fixture
-def lab(browser, tmp_path):
-    """The address of a notebook, as if it had not run, in a JupyterLab of the test's own."""
-    notebook = nbformat.read(CHAPTERS / "gumbel_max.ipynb", as_version=4)
+def in_lab(browser, tmp_path):
+    """The address of the notebook, as if it had not run, in a JupyterLab of the test's own."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.execution_count = None
     folder = tmp_path / "chapters"
-    folder.mkdir()
-    nbformat.write(notebook, folder / "gumbel_max.ipynb")
-    shutil.copy(CHAPTERS / "references.bib", folder)
+    shutil.copytree(CHAPTERS, folder)
+    nbformat.write(notebook, folder / NOTEBOOK.name)
 
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     recipe = re.search(r"^lab:.*\n\t\$\(BIN\)/python (.+) chapters$", makefile, re.MULTILINE)[1]
@@ -85,77 +100,78 @@ def lab(browser, tmp_path):
         else:
             pytest.fail("JupyterLab ended:\n" + "".join(log))
         threading.Thread(target=process.stderr.read, daemon=True).start()
-        yield f"{address[1]}/tree/gumbel_max.ipynb{address[2]}"
+        yield f"{address[1]}/tree/{NOTEBOOK.name}{address[2]}"
         process.terminate()
 
 
-# The notebook as the page has it, with its cells' widgets.
-NOTEBOOK = "window.jupyterapp?.shell.currentWidget?.content"
-READY = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+# The notebook, as the page has it.
+OPEN = "window.jupyterapp?.shell.currentWidget"
+IDLE = f"{OPEN}?.sessionContext?.session?.kernel?.status === 'idle'"
 RUN = "window.jupyterapp.commands.execute('notebook:run-all-cells')"
-MARKDOWN_SHOWN = f"""{NOTEBOOK}.widgets
+TOLD = f"""{OPEN}.content.widgets
   .every(cell => cell.model.type !== 'markdown' || cell.node.querySelector('.myst > *'))"""
-HIDDEN = f"{NOTEBOOK}.widgets.flatMap((cell, i) => cell.node.checkVisibility() ? [] : [i])"
+HIDDEN = f"{OPEN}.content.widgets.flatMap((cell, i) => cell.isVisible ? [] : [i])"
+REST = "[...document.querySelectorAll('.solution-rest')].filter(rest => rest.checkVisibility())"
+MOVED = "before => document.querySelector('.vega-embed canvas').toDataURL() !== before"
 
 
 def inside_solutions(cells):
     """The cells between the one where a solution starts and the one where it ends."""
     found, inside = [], False
     for number, cell in enumerate(cells):
-        if "{solution-end}" in cell.source:
-            inside = False
+        inside = inside and "{solution-end}" not in cell.source
         if inside:
             found.append(number)
-        if "{solution-start}" in cell.source:
-            inside = True
+        inside = inside or "{solution-start}" in cell.source
     return found
 
 
-def test_a_notebook_runs_and_reads_in_jupyterlab(browser, lab):
-    cells = nbformat.read(CHAPTERS / "gumbel_max.ipynb", as_version=4).cells
+def test_a_notebook_runs_and_reads_in_jupyterlab(browser, in_lab):
+    cells = lab.read(NOTEBOOK)
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(90_000)
-    page.goto(lab)
-    page.wait_for_function(READY)
+    page.goto(in_lab)
+    page.wait_for_function(IDLE)
     page.evaluate(RUN)
 
     # Its code runs.
-    for cell in nbformat.from_dict(page.evaluate(f"{NOTEBOOK}.model.toJSON().cells")):
+    for cell in nbformat.from_dict(page.evaluate(f"{OPEN}.content.model.toJSON().cells")):
         if cell.cell_type == "code":
             assert cell.execution_count
-            assert not [
-                out for out in cell.outputs if "error" in (out.output_type, out.get("name"))
-            ]
+            for output in cell.outputs:
+                assert output.output_type != "error"
 
     # Its interactive lives.
-    chart = page.locator(".vega-embed canvas")
-    picture = chart.evaluate("canvas => canvas.toDataURL()")
-    page.locator(".vega-bind input[type=range]").first.fill("40")
-    page.wait_for_function(
-        "before => document.querySelector('.vega-embed canvas').toDataURL() !== before", arg=picture
-    )
+    picture = page.locator(".vega-embed canvas").evaluate("canvas => canvas.toDataURL()")
+    slider = page.locator(".vega-bind input[type=range]").first
+    slider.fill(slider.get_attribute("max"))
+    page.wait_for_function(MOVED, arg=picture)
 
-    # Its text says what is cited and referred to.
-    page.wait_for_function(MARKDOWN_SHOWN)
-    assert page.locator("[title$='Not Found'], .text-yellow-600").all_inner_texts() == []
-    assert page.locator(".myst").filter(has_text="as Luce and Suppes (1965) report").count() == 1
+    # Its prose names what it cites, refers to and has computed.
+    page.wait_for_function(TOLD)
+    assert page.locator("[title$='Not Found']").all_text_contents() == []
+    shown = "\n".join(page.locator(".jp-MarkdownCell .myst").all_text_contents())
+    for key, source in lab.citations(CHAPTERS / "references.bib").items():
+        assert key not in shown
+        assert source["names"] in shown or f"`{key}`" not in prose
+    values = lab.glued(cells)
+    for name in re.findall(GLUE, prose):
+        assert values[name] in shown
 
     # Its figures have captions.
-    captions = [
-        cell.metadata["mystnb"]["figure"]["caption"]
-        for cell in cells
-        if "figure" in cell.metadata.get("mystnb", {})
-    ]
-    for number, caption in enumerate(captions, 1):
-        assert page.locator(
-            ".figure-caption", has_text=f"Figure {number}. {caption[:40]}"
-        ).is_visible()
+    figures = [cell.metadata.get("mystnb", {}).get("figure") for cell in cells]
+    for number, figure in enumerate(filter(None, figures), 1):
+        words = f"Figure {number}. {figure['caption']}"
+        assert page.locator(".figure-caption", has_text=words).is_visible()
 
     # Its solutions are closed, and open when asked to.
     assert page.evaluate(HIDDEN) == inside_solutions(cells)
+    assert page.evaluate(f"{REST}.length") == 0
     solutions = page.locator(".solution > details")
-    assert solutions.count() == sum("{solution-start}" in cell.source for cell in cells)
+    assert solutions.count() == prose.count("{solution-start}") > 0
     for solution in solutions.all():
+        assert solution.get_attribute("open") is None
         solution.locator("summary").click()
-    page.wait_for_function(f"{HIDDEN}.length === 0")
+    page.wait_for_function(f"{HIDDEN}.length === 0 && {REST}.length > 0")
     page.close()

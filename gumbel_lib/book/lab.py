@@ -48,11 +48,11 @@ def read(page: Path) -> list[Any]:
 
 def targets(pages: dict[str, list[Any]]) -> dict[str, dict[str, str]]:
     """What a reference to each page and to each label of the pages says, and its page."""
-    found = {}
+    found: dict[str, dict[str, str]] = {}
     for page, cells in pages.items():
         prose = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
-        name = Path(page).stem
-        said = {name: re.search(r"^# (.+)|\Z", prose, re.MULTILINE)[1] or name}
+        title = re.search(r"^# (.+)", prose, re.MULTILINE)
+        said = {Path(page).stem: title[1] if title else page}
         said |= dict(re.findall(r"^\((.+)\)=\n#+ (.+)", prose, re.MULTILINE))
         for kind, title, label in re.findall(r"\{(?:prf:)?(\w+)\} *(.*)\n:label: (.+)", prose):
             said[label] = f"{kind.capitalize()} ({title})" if title else kind.capitalize()
