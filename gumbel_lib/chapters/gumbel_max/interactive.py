@@ -164,6 +164,9 @@ def race(logits: NDArray[np.float64]) -> Interactive:
             color=alt.Color("noise:N", scale=colors, legend=legend),
             strokeDash=alt.StrokeDash("noise:N", scale=dashes, legend=legend),
         ),
+        now.mark_text(text="↔", baseline="top", fontSize=18, fontWeight="bold").encode(
+            x=wide, y=alt.value(2)
+        ),
         handle(now.mark_rect(opacity=0).encode(x=alt.datum(BLOCK), x2=alt.datum(last)), "n", "x"),
         title="How far the shares are off",
     )

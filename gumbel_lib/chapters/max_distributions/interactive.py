@@ -40,7 +40,7 @@ def _maxima(parent: Any, n: int, loc: float, scale: float, levels: Floats) -> Fl
     """Maxima of blocks, at these levels of their law, in scales from the location."""
     above = -np.expm1(np.log(levels) / n)  # the parent's chance to exceed the maximum
     drawn: Floats = (Law(parent, "parent").upper_quantile(above) - loc) / scale
-    return drawn.round(3)
+    return drawn.round(2)
 
 
 def _by_parent(formulas: Mapping[str, str]) -> str:

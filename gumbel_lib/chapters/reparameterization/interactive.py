@@ -101,9 +101,7 @@ def steps(noise: NDArray[np.float64], logits: NDArray[np.float64]) -> Interactiv
         ),
         mean.mark_line(**stairs).encode(x=x, y=y, **looks),
         curve.mark_line(strokeWidth=1.5).encode(x=x, y=y, **looks),
-        here.mark_text(text="↔", baseline="bottom", fontSize=18, fontWeight="bold").encode(
-            x="at:Q", y=alt.value(339)
-        ),
+        here.mark_text(text="↔", fontSize=18, fontWeight="bold").encode(x="at:Q", y=alt.value(30)),
         readout(here),
         handle(here.mark_rect(opacity=0).encode(x=alt.datum(LOW), x2=alt.datum(HIGH)), "l0", "x"),
         data=rows(i=np.arange(total), g0=g0, g1=g1, g2=g2),
