@@ -425,7 +425,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", _tidy)
     app.connect("autodoc-skip-member", _skip_fields)
     app.connect("build-finished", _name_indices)
-    app.connect("build-finished", _trim)
+    app.connect("build-finished", _trim, priority=900)
     inline, block = typesetting.visit_inline, typesetting.visit_block
     app.add_html_math_renderer("built", (inline, None), (block, None))
     app.add_css_file("math.css")
