@@ -722,8 +722,8 @@ def test_print_and_reduced_motion(visit):
 
 def test_formulas_off_the_screen_are_spoken_and_those_of_a_closed_solution_are_not(visit):
     page = visit("chapters/gumbel_max").page
-    shown = "[...document.querySelectorAll('math')].map(m => m.checkVisibility({visibilityProperty: true}))"
-    visible = page.evaluate(shown)
+    shown = "m => m.checkVisibility({visibilityProperty: true})"
+    visible = page.evaluate(f"[...document.querySelectorAll('math')].map({shown})")
     assert 0 < visible.count(False) < 10
     tree = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
     roles = [node["role"]["value"] for node in tree if not node["ignored"]]

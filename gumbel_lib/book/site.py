@@ -174,12 +174,14 @@ def _light(svg: str) -> str:
     runs = [
         (parent, list(run))
         for parent in root.iter()
-        for drawn, run in groupby(parent, lambda child: (child.get(HREF), child.get("style")))
+        for drawn, run in groupby(
+            parent, lambda child: (child.get(HREF, ""), child.get("style", ""))
+        )
         if drawn[0]
     ]
     for n, (parent, run) in enumerate(runs):
         if len(run) > 1:
-            _draw_at_once(parent, run, f"{run[0].get(HREF)[1:]}-{n}")
+            _draw_at_once(parent, run, f"{run[0].get(HREF, '')[1:]}-{n}")
     return ElementTree.tostring(root, encoding="unicode")
 
 
@@ -188,7 +190,9 @@ def _draw_at_once(parent: ElementTree.Element, run: list[ElementTree.Element], n
     points = " L ".join(f"{use.get('x')} {use.get('y')}" for use in run)
     marker = ElementTree.Element(f"{{{SVG}}}marker", MARKER, id=name)
     marker.append(
-        ElementTree.Element(run[0].tag, {HREF: run[0].get(HREF), "style": run[0].get("style")})
+        ElementTree.Element(
+            run[0].tag, {HREF: run[0].attrib[HREF], "style": run[0].get("style", "")}
+        )
     )
     style = f"fill: none; marker: url(#{name})"
     path = ElementTree.Element(f"{{{SVG}}}path", d=f"M {points}", style=style)
