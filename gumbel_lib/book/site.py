@@ -243,8 +243,10 @@ def _write_static(app: Sphinx) -> None:
     folder = Path(app.doctreedir) / "static"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "palette.css").write_text(palette_css(), encoding="utf-8")
-    # The charts were compiled to Vega, so Vega-Lite stays out of the bundle.
-    vega = vl_convert.javascript_bundle("window.vega = vega", vl_version=VEGA_LITE)
+    # The charts are compiled, so the bundle needs no Vega-Lite; it holds what the code imports.
+    package = f"https://cdn.jsdelivr.net/npm/vega@{vl_convert.get_vega_version()}/+esm"
+    code = f'import {{ View, parse }} from "{package}"; window.vega = {{ View, parse }}'
+    vega = vl_convert.javascript_bundle(code, vl_version=VEGA_LITE)
     # A function of its own keeps the bundle's names apart from those of other scripts.
     (folder / "vega.js").write_text(f"(() => {{\n{vega}\n}})();\n", encoding="utf-8")
     picture = (Path(app.srcdir) / PICTURE).read_text(encoding="utf-8")
