@@ -307,7 +307,11 @@ def _write_static(app: Sphinx) -> None:
     folder = Path(app.doctreedir) / "static"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "palette.css").write_text(palette_css(), encoding="utf-8")
-    vega = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed", vl_version=VEGA_LITE)
+    # The charts are compiled, so the bundle needs no Vega-Lite; it holds what the code imports.
+    # The address is the module's name inside vl-convert, which fetches nothing.
+    package = f"https://cdn.jsdelivr.net/npm/vega@{vl_convert.get_vega_version()}/+esm"
+    code = f'import {{ View, parse }} from "{package}"; window.vega = {{ View, parse }}'
+    vega = vl_convert.javascript_bundle(code, vl_version=VEGA_LITE)
     # A function of its own keeps the bundle's names apart from those of other scripts.
     (folder / "vega.js").write_text(f"(() => {{\n{vega}\n}})();\n", encoding="utf-8")
     picture = (Path(app.srcdir) / PICTURE).read_text(encoding="utf-8")

@@ -28,10 +28,10 @@
     // Vega measures text in the font it is told, so tell it the page's.
     const family = JSON.stringify(getComputedStyle(box).fontFamily);
     const spec = JSON.parse(box.querySelector("script").textContent.replaceAll('"sans-serif"', family));
-    delete spec.$schema; // it asks for Vega 5; Vega 6 draws the same
     controls.replaceChildren();
-    const options = { actions: false, bind: controls, mode: "vega", renderer: "svg", tooltip: false };
-    box.view = (await vegaEmbed(chart, spec, options)).view;
+    const view = new vega.View(vega.parse(spec), { bind: controls, container: chart, renderer: "svg" });
+    await view.runAsync();
+    box.view = view;
     // The chart stays a picture with its description; Vega gives the box a role and name of its own.
     chart.querySelector("svg").ariaHidden = "true";
     chart.role = "img";
