@@ -159,10 +159,11 @@ def test_a_notebook_runs_and_reads_in_jupyterlab(browser, in_lab):
     for name in re.findall(GLUE, prose):
         assert values[name] in shown
 
-    # Its figures have captions.
-    figures = [cell.metadata.get("mystnb", {}).get("figure") for cell in cells]
-    for number, figure in enumerate(filter(None, figures), 1):
-        words = f"Figure {number}. {figure['caption']}"
+    # Its figures and tables have captions.
+    targets = lab.targets({NOTEBOOK.name: cells})
+    for figure in filter(None, (cell.metadata.get("mystnb", {}).get("figure") for cell in cells)):
+        plain = re.split(r"[`{$*]", figure["caption"])[0]
+        words = f"{targets[figure['name']]['text']}. {plain}"
         assert page.locator(".figure-caption", has_text=words).is_visible()
 
     # Its solutions are closed, and open when asked to.

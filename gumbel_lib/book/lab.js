@@ -33,11 +33,10 @@
     if (node.type === "citeGroup" && node.children.every(known))
       return { ...node, children: node.children.map((one) => cited(one, node.kind === "parenthetical")) };
     if (node.name === "glue:text") return text(glued[page]?.[node.value] ?? node.value);
+    if (node.identifier?.startsWith("term-")) return { type: "link", url: "notation.md", children: node.children };
     const target = targets[{ crossReference: node.label, link: node.url }[node.type]];
-    if (target && !node.children?.length) {
-      if (target.page !== page) return link(target.text, target.page);
-      if (node.kind === "numref") return text(target.text); // a figure, which is drawn by code
-    }
+    if (target && !node.children?.length && (target.page !== page || target.code))
+      return link(target.text, target.page === page ? "" : target.page);
     if (!node.children) return node;
     const children = node.children.map((child) => told(child, page));
     return { ...node, children: node.type === "block" ? boxed(children) : children };

@@ -46,20 +46,26 @@ def read(page: Path) -> list[Any]:
     return list(nbformat.read(page, as_version=4).cells)
 
 
-def targets(pages: dict[str, list[Any]]) -> dict[str, dict[str, str]]:
-    """What a reference to each page and to each label of the pages says, and its page."""
-    found: dict[str, dict[str, str]] = {}
+def targets(pages: dict[str, list[Any]]) -> dict[str, dict[str, Any]]:
+    """What a reference to each page and label says, its page, and whether code puts it out."""
+    found: dict[str, dict[str, Any]] = {}
     for page, cells in pages.items():
         prose = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
         title = re.search(r"^# (.+)", prose, re.MULTILINE)
         said = {Path(page).stem: title[1] if title else page}
         said |= dict(re.findall(r"^\((.+)\)=\n#+ (.+)", prose, re.MULTILINE))
-        for kind, title, label in re.findall(r"\{(?:prf:)?(\w+)\} *(.*)\n:label: (.+)", prose):
+        box = r"\{(?:prf:)?(\w+)\} *(.*)\n:(?:label|name): (.+)"
+        for kind, title, label in re.findall(box, prose):
             said[label] = f"{kind.capitalize()} ({title})" if title else kind.capitalize()
-        figures = [cell.metadata.get("mystnb", {}).get("figure") for cell in cells]
-        for number, figure in enumerate(filter(None, figures), 1):
-            said[figure["name"]] = f"Figure {number}"
-        found |= {label: {"text": text, "page": page} for label, text in said.items()}
+        figures = [
+            cell.metadata.get("mystnb", {}).get("figure", {}).get("name", "") for cell in cells
+        ]
+        put_out: dict[str, str] = {}
+        for kind, prefix in (("Figure", "fig-"), ("Table", "tab-")):
+            names = [name for name in figures if name.startswith(prefix)]
+            put_out |= {name: f"{kind} {number}" for number, name in enumerate(names, 1)}
+        for label, text in (said | put_out).items():
+            found[label] = {"text": text, "page": page, "code": label in put_out}
     return found
 
 
