@@ -63,3 +63,8 @@ class TestInteractive:
         assert seen[0] < 0.5
         assert len(seen) > 3
         assert "Draw 2, " in glance.words
+        # Who does something else meanwhile finds the draw arrived.
+        glance.box.get_by_role("button", name="Draw 1", exact=True).click()
+        glance.page.wait_for_function("window.seen.at(-1) < 1")
+        glance.set("draws", 9)
+        assert glance.box.evaluate("box => box.view.signal('arrival')") == 1
