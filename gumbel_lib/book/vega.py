@@ -73,6 +73,25 @@ def handle(layer: alt.Chart, parameter: str, axis: Literal["x", "y"]) -> Any:
     return layer.properties(name=f"drag_{axis}_{parameter}")
 
 
+def cursor(here: alt.Chart, parameter: str, x: alt.X, low: float, high: float) -> list[Any]:
+    """A vertical line at x, and all of the panel between two values of x to drag it by."""
+    surface = here.mark_rect(opacity=0).encode(x=alt.datum(low), x2=alt.datum(high))
+    arrows = here.mark_text(text="↔", dy=-8, fontSize=18, fontWeight="bold")
+    return [
+        here.mark_rule(color=INK).encode(x=x),
+        arrows.encode(x=x, y=alt.value("height")),
+        handle(surface, parameter, "x"),
+    ]
+
+
+def pick(layer: alt.Chart, parameter: str) -> Any:
+    """The layer, a click on one of its marks made to set a parameter to the mark's field.
+
+    The field has the parameter's name, and the parameter has a slider too.
+    """
+    return layer.properties(name=f"pick_{parameter}")
+
+
 def readout(data: alt.Chart) -> Any:
     """The layer that shows the field ``readout`` of its single row above the chart."""
     text = data.mark_text(align="left", baseline="bottom", lineBreak="\n")

@@ -98,9 +98,16 @@
     };
   }
 
-  // Reports where on an axis's scale the pointer drags a handle, a mark named after what it sets.
+  // Reports where on an axis's scale the pointer drags a handle, a mark named after what it sets;
+  // and what a mark that is chosen by a click sets.
   function watchHandles(box, spec, report) {
     const chart = box.querySelector(".chart");
+    chart.addEventListener("click", ({ target }) => {
+      const mark = target.closest("[class*=pick_]")?.classList.item(2);
+      if (!mark) return;
+      const [, name] = mark.match(/^pick_(\w+?)(?:_\d+)?_marks$/);
+      report(name, target.__data__.datum[name]);
+    });
     chart.addEventListener("pointerdown", (event) => {
       const { target, pointerId } = event;
       // A finger that drags a mark keeps reporting where it is, not where it started.
