@@ -63,7 +63,7 @@ def cloud(
         )
     )
     words = tally.transform_calculate(
-        readout=f"'temperature ' + format(t, '.2f') + ': ' + format(datum.near, '.1%') + "
+        readout=f"'temperature ' + format(t, '.2f') + ': ' + round({total} * datum.near) + "
         f"' of {total} samples within 0.01 of a corner\\nmean of b: ' + {_three('b')} + "
         f"'; softmax(logits): ' + {_three('p')} + "
         f"'\\nshares won by class: ' + {_three('won')} + "
@@ -147,5 +147,7 @@ def _placed(chart: alt.Chart) -> alt.Chart:
     """The chart with the points b on a triangle, equilateral in a panel of half a page's width."""
     placed = chart.transform_calculate(x="datum.b1 + datum.b2 / 2", y="sqrt(0.75) * datum.b2")
     x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[-0.08, 1.08], nice=False))
-    y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[-0.1, 0.96], nice=False))
+    # An axis that shows nothing takes its room, so that the panels fill the page.
+    unseen = alt.Axis(domain=False, grid=False, labels=False, ticks=False, title=" ")
+    y = alt.Y("y:Q", axis=unseen, scale=alt.Scale(domain=[-0.1, 0.96], nice=False))
     return placed.encode(x=x, y=y)
