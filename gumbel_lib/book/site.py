@@ -174,14 +174,12 @@ def _light(svg: str) -> str:
     runs = [
         (parent, list(run))
         for parent in root.iter()
-        for drawn, run in groupby(
-            parent, lambda child: (child.get(HREF, ""), child.get("style", ""))
-        )
-        if drawn[0]
+        for drawn, run in groupby(parent, lambda child: (child.get(HREF), child.get("style")))
+        if all(drawn)
     ]
     for n, (parent, run) in enumerate(runs):
         if len(run) > 1:
-            _draw_at_once(parent, run, f"{run[0].get(HREF, '')[1:]}-{n}")
+            _draw_at_once(parent, run, f"{run[0].attrib[HREF][1:]}-{n}")
     return ElementTree.tostring(root, encoding="unicode")
 
 
@@ -189,11 +187,8 @@ def _draw_at_once(parent: ElementTree.Element, run: list[ElementTree.Element], n
     """Put a path with a mark at each of its points in place of uses of the mark."""
     points = " L ".join(f"{use.get('x')} {use.get('y')}" for use in run)
     marker = ElementTree.Element(f"{{{SVG}}}marker", MARKER, id=name)
-    marker.append(
-        ElementTree.Element(
-            run[0].tag, {HREF: run[0].attrib[HREF], "style": run[0].get("style", "")}
-        )
-    )
+    shared = {key: run[0].attrib[key] for key in (HREF, "style")}
+    marker.append(ElementTree.Element(run[0].tag, shared))
     style = f"fill: none; marker: url(#{name})"
     path = ElementTree.Element(f"{{{SVG}}}path", d=f"M {points}", style=style)
     first = list(parent).index(run[0])
@@ -433,7 +428,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", _tidy)
     app.connect("autodoc-skip-member", _skip_fields)
     app.connect("build-finished", _name_indices)
-    app.connect("build-finished", _trim, priority=900)
+    app.connect("build-finished", _trim, priority=900)  # after the theme has written pygments.css
     inline, block = typesetting.visit_inline, typesetting.visit_block
     app.add_html_math_renderer("built", (inline, None), (block, None))
     app.add_css_file("math.css")
