@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..._checks import Floats
@@ -19,6 +20,7 @@ from ...book.style import (
     MUTED,
     NARROW,
     ORANGE,
+    PHONE,
     PURPLE,
     SERIES,
     STYLES,
@@ -206,17 +208,41 @@ def grid(cells: list[dict[str, Any]]) -> DescribedFigure:
         least[shape] = min(best_ratio(cell), least.get(shape, np.inf))
     panels = dict(sorted(panels.items()))
     classes = sorted({cell["classes"] for cell in compared})
+    told = []
+    for draws, least in panels.items():
+        values = list(least.values())
+        told.append(
+            f"{draws:,}: {min(values):.2g} to {max(values):.2g}, "
+            f"{sum(value < 0.95 for value in values)} of {len(values)} below 0.95"
+        )
+    rows = sorted({row for least in panels.values() for row, _ in least})
+    lowest = min(compared, key=best_ratio)
+    return DescribedFigure(
+        _map(panels, classes, NARROW),
+        f"Time of the best exact peer as a multiple of sample_categorical's by rows, "
+        f"{_short(rows[0])} to {_short(rows[-1])}, and classes, {_short(classes[0])} to "
+        f"{_short(classes[-1])}, the least over types and kinds of logits. By draws of each row: "
+        f"{'; '.join(told)}. The least of all is {best_ratio(lowest):.2g}, by {lowest['best']}, "
+        f"at {cell_name(lowest)}.",
+        phone=_map(panels, classes, PHONE),
+    )
+
+
+def _map(
+    panels: Mapping[int, Mapping[tuple[int, int], float]], classes: list[int], width: float
+) -> Figure:
+    """The ratios as tinted boxes, a panel below another for each number of draws."""
+    small = 9 * min(1, width / NARROW)
     rows = [sorted({row for row, _ in least}) for least in panels.values()]
     heights = [len(number) for number in rows]
     figure, axes = subplots(
         len(panels),
-        width=NARROW,
+        width=width,
         height=0.25 * sum(heights) + 0.5 * len(panels) + 0.2,
         sharex=True,
         squeeze=False,
         gridspec_kw={"height_ratios": heights},
     )
-    told = []
     for ax, (draws, least), number in zip(axes.flat, panels.items(), rows, strict=True):
         for (row, column), ratio in least.items():
             x, y = classes.index(column), number.index(row)
@@ -226,7 +252,9 @@ def grid(cells: list[dict[str, Any]]) -> DescribedFigure:
             )
             text = f"{ratio:.2g}" if ratio < 10 else f"{ratio:.0f}"
             weight = "bold" if ratio < 0.95 else "normal"
-            ax.text(x, y, text, ha="center", va="center_baseline", fontsize=9, fontweight=weight)
+            ax.text(
+                x, y, text, ha="center", va="center_baseline", fontsize=small, fontweight=weight
+            )
         ax.set(
             title=f"{draws:,} draw{'s' * (draws > 1)} of each row",
             xlim=(-0.5, len(classes) - 0.5),
@@ -237,24 +265,11 @@ def grid(cells: list[dict[str, Any]]) -> DescribedFigure:
         ax.set_yticklabels(map(_short, number))
         ax.grid(visible=False)
         ax.spines[:].set_visible(False)
-        ax.tick_params(length=0)
-        values = list(least.values())
-        told.append(
-            f"{draws:,}: {min(values):.2g} to {max(values):.2g}, "
-            f"{sum(value < 0.95 for value in values)} of {len(values)} below 0.95"
-        )
+        ax.tick_params(length=0, labelsize=small)
     axes[-1, 0].set_xticklabels(map(_short, classes))
     axes[-1, 0].set_xlabel("classes")
     figure.supylabel("rows", fontsize=9.5)
-    lowest = min(compared, key=best_ratio)
-    return DescribedFigure(
-        figure,
-        f"Time of the best exact peer as a multiple of sample_categorical's by rows, "
-        f"{_short(rows[0][0])} to {_short(rows[0][-1])}, and classes, {_short(classes[0])} to "
-        f"{_short(classes[-1])}, the least over types and kinds of logits. By draws of each row: "
-        f"{'; '.join(told)}. The least of all is {best_ratio(lowest):.2g}, by {lowest['best']}, "
-        f"at {cell_name(lowest)}.",
-    )
+    return figure
 
 
 def _short(number: int) -> str:
