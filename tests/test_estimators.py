@@ -134,7 +134,7 @@ def in_library(xp, loss_weights):
 
 
 @EVERY
-@pytest.mark.parametrize("library", ["jax", "jit", "strict"])
+@pytest.mark.parametrize("library", ["jax", "strict"])
 def test_other_libraries_give_the_same(name, library):
     if name == "relax":
         pytest.skip("rebar runs it with a control variate of the other library")
@@ -144,7 +144,7 @@ def test_other_libraries_give_the_same(name, library):
     with jax.enable_x64(True):
         xp = array_api_strict if library == "strict" else jnp
         run = partial(estimator, in_library(xp, WEIGHTS))
-        run = jax.jit(run) if library == "jit" else run
+        run = jax.jit(run) if library == "jax" else run
         found = run(xp.asarray(LOGITS), xp.asarray(noise))
         assert isinstance(found, type(xp.asarray(LOGITS)))
         assert np.asarray(found) == pytest.approx(expected, abs=1e-9)
@@ -262,7 +262,7 @@ def test_relax_differentiates_the_fresh_noise_as_jax_does():
         assert np.asarray(found) == pytest.approx(np.asarray(expected), abs=1e-10)
 
 
-@pytest.mark.parametrize("temperature", [0.05, 0.7, 3.0])
+@pytest.mark.parametrize("temperature", [0.05, 3.0])
 def test_pathwise_and_straight_through_are_what_autodiff_gives(temperature):
     with jax.enable_x64(True):
         loss = in_library(jnp, WEIGHTS)
@@ -280,8 +280,9 @@ def test_pathwise_and_straight_through_are_what_autodiff_gives(temperature):
             (estimators.pathwise, lambda x: loss.value(soft(x))),
             (estimators.straight_through_gumbel, through),
         ):
-            found = estimator(loss, logits, noise, temperature=temperature)
-            assert np.asarray(found) == pytest.approx(np.asarray(jax.grad(value)(logits)), abs=1e-9)
+            found = jax.jit(partial(estimator, loss, temperature=temperature))(logits, noise)
+            expected = jax.jit(jax.grad(value))(logits)
+            assert np.asarray(found) == pytest.approx(np.asarray(expected), abs=1e-9)
 
 
 def test_gapped_keeps_its_gap_and_its_draw():
