@@ -51,7 +51,7 @@ def _gradient(logits: Floats, loss: Loss) -> Floats:
     return complex_step(partial(_mean_loss, loss=loss), logits)
 
 
-def _gap(found: Floats, expected: Floats) -> float:
+def _gap(found: Any, expected: Any) -> float:
     return float(np.abs(found - expected).max())
 
 
@@ -69,7 +69,13 @@ def _quadratic(matrix: Floats, vector: Floats) -> Loss:
     )
 
 
-def _self_in(loss: Loss, logits: Floats, noise: Floats) -> Floats:
+def _plus(one: Loss, other: Loss) -> Loss:
+    return Loss(
+        lambda b: one.value(b) + other.value(b), lambda b: one.gradient(b) + other.gradient(b)
+    )
+
+
+def _self_in(loss: Loss, logits: Floats, noise: Floats) -> Any:
     """Leave-one-out that forgets to leave the own loss out of its baseline."""
     return estimators.leave_one_out(loss, logits, noise) * (len(noise) - 1) / len(noise)
 
@@ -129,12 +135,12 @@ def running_baseline(weight: float = 1.0) -> float:
         ).variance
         gaps += [
             _gap(first, _gradient(LOGITS, loss)),
-            abs(second - fixed - weight * spread * (1 - PROBS @ PROBS)),
+            _gap(second - fixed, weight * spread * (1 - PROBS @ PROBS)),
         ]
     return max(gaps)
 
 
-def _average(loss: Loss, logits: Floats, noise: Floats) -> Floats:
+def _average(loss: Loss, logits: Floats, noise: Floats) -> Any:
     average = estimators.straight_through(loss, logits, noise)
     return (average + estimators.darn(loss, logits, noise)) / 2
 
@@ -158,6 +164,13 @@ def reinmax_average(average: Callable[..., Floats] = _average) -> float:
     return max(gaps)
 
 
+def _cube(factor: float, first: Floats) -> Loss:
+    return Loss(
+        lambda b: factor * (b @ first) ** 3,
+        lambda b: 3 * factor * (b @ first)[..., None] ** 2 * first,
+    )
+
+
 @claim(
     "reinmax-quadratic",
     "ReinMax has the exact gradient as its mean for quadratic losses; taken for random ones of 2 "
@@ -172,16 +185,14 @@ def reinmax_quadratic(
 ) -> float:
     gaps = []
     for logits, matrix, vector in _models(2, (2, 3, 4, 5)):
-        quadratic = _quadratic(matrix, vector)
-        loss = Loss(
-            lambda b, own=quadratic: own.value(b) + cubic * b[..., 0] ** 3,
-            lambda b, own=quadratic: (
-                own.gradient(b) + 3 * cubic * b**2 * (np.arange(b.shape[-1]) == 0)
-            ),
-        )
+        loss = _plus(_quadratic(matrix, vector), _cube(cubic, np.eye(logits.size)[0]))
         found = exact_moments(partial(estimate, loss, logits), logits)
         gaps.append(_gap(found.mean, _gradient(logits, loss)))
     return max(gaps)
+
+
+def _bend(c: float) -> Loss:
+    return Loss(lambda b: c * (b * (1 - b)).sum(axis=-1), lambda b: c * (1 - 2 * b))
 
 
 @claim(
@@ -197,10 +208,7 @@ def corners_and_between(factor: float = -2.0) -> float:
     gaps = []
     moves = factor * (np.diag(PROBS) - np.outer(PROBS, PROBS)) @ PROBS
     for loss, c in itertools.product(LOSSES.values(), (-1.0, 1.0, 5.0)):
-        bent = Loss(
-            lambda b, own=loss, c=c: own.value(b) + c * (b * (1 - b)).sum(axis=-1),
-            lambda b, own=loss, c=c: own.gradient(b) + c * (1 - 2 * b),
-        )
+        bent = _plus(loss, _bend(c))
         gaps.append(_gap(bent.value(np.eye(3)), loss.value(np.eye(3))))
         for estimate, move in ((estimators.straight_through, c * moves), (estimators.reinmax, 0.0)):
             means = [
@@ -229,7 +237,7 @@ def cold_rao_blackwell(t: float = 1e-6, limit: Callable[..., Floats] = estimator
     return max(gaps)
 
 
-def _forgetful(loss: Loss, logits: Floats, noise: Floats, temperature: float) -> Floats:
+def _forgetful(loss: Loss, logits: Floats, noise: Floats, temperature: float) -> Any:
     """Rao-Blackwell with fresh noise that forgets the draw."""
     drawn = np.eye(logits.size)[(logits + noise[0]).argmax(axis=-1)]
     soft = special.softmax((logits + noise[1]) / temperature, axis=-1)
@@ -253,10 +261,7 @@ def rao_blackwell_mean(
     for loss, t in itertools.product(CURVED, TEMPERATURES):
         plain, averaged = (
             exact_moments(
-                lambda noise, one=one, loss=loss, t=t: one(loss, LOGITS, noise, temperature=t),
-                LOGITS,
-                rows=rows,
-                temperature=t,
+                partial(one, loss, LOGITS, temperature=t), LOGITS, rows=rows, temperature=t
             )
             for one, rows in ((estimators.straight_through_gumbel, 1), (estimate, 2))
         )
@@ -269,9 +274,8 @@ def rao_blackwell_mean(
     return max(gaps)
 
 
-def _same_noise(loss: Loss, logits: Floats, noise: Floats, **options: Any) -> Floats:
+def _same_noise(loss: Loss, logits: Floats, noise: Floats, *, control: Loss) -> Any:
     """REBAR that takes the perturbed logits themselves where fresh ones given the draw belong."""
-    control = options["control"]
     perturbed = logits + noise[0]
     drawn = np.eye(logits.size)[perturbed.argmax(axis=-1)]
     weight = loss.value(drawn) - control.value(perturbed)
@@ -306,14 +310,8 @@ def control_mean_zero(estimate: Callable[..., Floats] = estimators.relax) -> flo
         for t, scale in itertools.product(TEMPERATURES, (1.0, 3.0)):
             controls.append((_relaxed(loss, t, scale), t))
         for control, t in controls:
-            found = exact_moments(
-                lambda noise, loss=loss, control=control: estimate(
-                    loss, LOGITS, noise, control=control
-                ),
-                LOGITS,
-                rows=2,
-                temperature=t,
-            )
+            run = partial(estimate, loss, LOGITS, control=control)
+            found = exact_moments(run, LOGITS, rows=2, temperature=t)
             gaps.append(_gap(found.mean, _gradient(LOGITS, loss)))
     return max(gaps)
 
@@ -321,7 +319,7 @@ def control_mean_zero(estimate: Callable[..., Floats] = estimators.relax) -> flo
 def _relaxed(loss: Loss, t: float, scale: float) -> Loss:
     """The scaled loss of the softmax at a temperature, as a function of the perturbed logits."""
 
-    def gradient(x: Floats) -> Floats:
+    def gradient(x: Floats) -> Any:
         b = special.softmax(x / t, axis=-1)
         slope = loss.gradient(b)
         return scale * b * (slope - (b * slope).sum(axis=-1, keepdims=True)) / t
@@ -329,7 +327,7 @@ def _relaxed(loss: Loss, t: float, scale: float) -> Loss:
     return Loss(lambda x: scale * loss.value(special.softmax(x / t, axis=-1)), gradient)
 
 
-def _without_baseline(loss: Loss, logits: Floats, noise: Floats, k: int) -> Floats:
+def _without_baseline(loss: Loss, logits: Floats, noise: Floats, k: int) -> Any:
     """The classes of the set weighed by their probabilities alone."""
     p = special.softmax(logits)
     order = np.argsort(-(logits + noise), axis=-1)[..., :k]
@@ -354,9 +352,7 @@ def unordered_set_gradient(
     gaps = []
     for (logits, matrix, vector), k in itertools.product(_models(3, (3, 4, 5)), (2, 3)):
         loss = _quadratic(matrix, vector)
-        found = exact_moments(
-            lambda noise, loss=loss, logits=logits, k=k: estimate(loss, logits, noise, k=k), logits
-        )
+        found = exact_moments(partial(estimate, loss, logits, k=k), logits)
         gaps.append(_gap(found.mean, _gradient(logits, loss)))
     return max(gaps)
 

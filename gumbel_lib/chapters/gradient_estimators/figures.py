@@ -34,13 +34,13 @@ def biases(
             still[loss].items(), (INK, MUTED), ("-", (0, (1, 1))), strict=True
         ):
             ax.axhline(size, color=color, linestyle=style, linewidth=1.4, label=name)
-        ax.set(title=f"{loss} loss", xlabel="temperature t", xlim=(0, None), ylim=(-0.02, None))
+        ax.set(title=f"{loss} loss", xlabel="temperature t", xlim=(0, None))
         ends = ", ".join(
             f"{name} from {sizes[0]:.3f} to {sizes[-1]:.3f}" for name, sizes in curves.items()
         )
         flat = ", ".join(f"{name} {size:.3f}" for name, size in still[loss].items())
         texts.append(f"{loss} loss: {ends}; at every temperature {flat}")
-    panels[0].set_ylabel("size of the bias")
+    panels[0].set(ylabel="size of the bias", ylim=(-0.02, None))
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=3)
     return DescribedFigure(
@@ -55,7 +55,7 @@ def top_k(inclusion: Floats, hard: Floats, relaxed: Mapping[str, Floats]) -> Des
     figure, panels = subplots(1, 1 + len(relaxed), height=2.9, sharey=True)
     classes = np.arange(inclusion.size)
     panels[0].bar(classes, inclusion, width=0.65, color=BLUE)
-    panels[0].set(title="inclusion probability", ylabel="entry")
+    panels[0].set(title="inclusion", ylabel="entry")
     for ax, (name, sample) in zip(panels[1:], relaxed.items(), strict=True):
         ax.bar(classes, sample, width=0.65, color=ORANGE)
         ax.set(title=name)
@@ -78,10 +78,10 @@ def die_runs(distance: Mapping[str, Floats], num_rolls: int, probs: Floats) -> D
     figure, axes = subplots(height=3.3)
     texts = []
     for k, (name, mean) in enumerate(distance.items()):
-        steps = np.unique(np.geomspace(1, mean.size, 60).astype(int))
+        steps = np.unique(np.geomspace(10, mean.size, 60).astype(int))
         axes.plot(steps, mean[steps - 1], color=SERIES[k], linestyle=STYLES[k], label=name)
         texts.append(f"{name} {mean[-1]:.2g}")
-    steps = np.array([1, mean.size])
+    steps = np.array([10, mean.size])
     counted = (1 - probs @ probs) / (num_rolls * steps)
     axes.plot(steps, counted, color=INK, linewidth=1.4, label="counting")
     axes.set(xscale="log", yscale="log", xlabel="step", ylabel="SSE of the probabilities")
