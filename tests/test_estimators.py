@@ -240,26 +240,27 @@ def test_the_noise_given_the_draw_has_the_law_of_the_noise_behind_it():
 def test_relax_differentiates_the_fresh_noise_as_jax_does():
     with jax.enable_x64(True):
         noise = jnp.asarray(standard_gumbel((2, 3), rng=9))
-        logits = jnp.asarray(LOGITS)
-        drawn = jax.nn.one_hot(jnp.argmax(logits + noise[0]), 3)
-        control = lambda x: jnp.sum(jnp.sin(x) * jnp.arange(1.0, 4.0))  # noqa: E731
         loss = in_library(jnp, WEIGHTS)
-
-        def fresh(logits):
-            return estimators._given(jnp, logits, drawn, noise[1])
-
-        score = drawn - jax.nn.softmax(logits)
-        expected = (
-            (loss.value(drawn) - control(fresh(logits))) * score
-            + jax.grad(lambda x: control(x + noise[0]))(logits)
-            - jax.grad(lambda x: control(fresh(x)))(logits)
-        )
+        control = lambda x: jnp.sum(jnp.sin(x) * jnp.arange(1.0, 4.0))  # noqa: E731
         own = Loss(
             jnp.vectorize(control, signature="(k)->()"),
             jnp.vectorize(jax.grad(control), signature="(k)->(k)"),
         )
-        found = estimators.relax(loss, logits, noise, control=own)
-        assert np.asarray(found) == pytest.approx(np.asarray(expected), abs=1e-10)
+
+        @jax.jit
+        def both(logits):
+            drawn = jax.nn.one_hot(jnp.argmax(logits + noise[0]), 3)
+
+            def terms(x):
+                fresh = estimators._given(jnp, x, drawn, noise[1])
+                return control(x + noise[0]) - control(fresh), control(fresh)
+
+            moved, value = jax.grad(terms, has_aux=True)(logits)
+            expected = (loss.value(drawn) - value) * (drawn - jax.nn.softmax(logits)) + moved
+            return expected, estimators.relax(loss, logits, noise, control=own)
+
+        expected, found = map(np.asarray, both(jnp.asarray(LOGITS)))
+        assert found == pytest.approx(expected, abs=1e-10)
 
 
 @pytest.mark.parametrize("temperature", [0.05, 3.0])
