@@ -46,7 +46,7 @@ def errors(table: Sequence[tuple[str, str, float, float, float, int]]) -> Intera
         .transform_filter("datum.place == 1")
         .transform_calculate(
             readout="loss + ' loss, temperature ' + format(t, '.1f') + ', ' + "
-            "format(pow(10, power), ',.2~f') + ' evaluations\\nleast mean squared error: ' + "
+            "'evaluations: ' + format(pow(10, power), ',.2~f') + '\\nleast mean squared error: ' + "
             "format(datum.error, '.3g') + ', ' + datum.name + '; least without bias: ' + "
             "format(datum.unbiased, '.3g')"
         )
