@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n 2 --durations 10
 .DEFAULT_GOAL := help
-.PHONY: book test portable chapter new-chapter notebooks claims mutants lab serve lint bench lock clean help
+.PHONY: book pdf test portable chapter new-chapter notebooks claims mutants lab serve lint bench lock clean help
 
 # pip brings uv, by the hash in the lock, and uv brings the rest in a quarter of pip's time.
 .venv/ready: requirements.txt pyproject.toml
@@ -20,6 +20,11 @@ PYTEST := $(BIN)/pytest -n 2 --durations 10
 book: .venv/ready ## make the environment and build the site, warnings as errors
 	$(BIN)/jupyter-book build --quiet -W -n --keep-going .
 	@echo "The book: file://$(CURDIR)/_build/html/index.html"
+
+# The second build lets the first page link the PDF, which is there by then.
+pdf: book ## print the whole book into one PDF, in a Chromium, and link it from the first page
+	$(BIN)/python -m gumbel_lib.book.pdf
+	$(BIN)/jupyter-book build --quiet -W -n --keep-going .
 
 test: lint ## lint, types, tests, doctests, claims, notebooks, build
 	$(PYTEST) --doctest-modules --nbval tests gumbel_lib chapters
@@ -51,7 +56,7 @@ mutants: .venv/ready ## change the mathematics a token at a time; the tests must
 	$(BIN)/python tests/mutants.py
 
 lab: .venv/ready ## open the notebooks
-	$(BIN)/jupyter lab chapters
+	$(BIN)/python -m gumbel_lib.book.lab chapters
 
 serve: book ## build the site and serve it on this machine
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
@@ -70,7 +75,7 @@ bench: .venv/ready ## time the samplers beside those of other libraries, and the
 	$(BIN)/python benchmarks/book.py
 
 lock: .venv/ready ## compile requirements.txt from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --extra book --extra test --extra lab --extra build \
+	$(BIN)/uv pip compile pyproject.toml --extra book --extra pdf --extra test --extra lab --extra build \
 	  --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --upgrade --output-file requirements.txt
 

@@ -1,4 +1,4 @@
-"""What the book takes: seconds to build, to test and to run, and each page's bytes as sent.
+"""What the book takes: seconds to build, to test and to run, and the kilobytes of each page.
 
 Run with ``make bench``; what the last run stored beside this file is printed beside the new figures
 and then replaced.
@@ -6,7 +6,6 @@ and then replaced.
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 import shutil
@@ -43,19 +42,19 @@ def main() -> None:
     for made in ("html", ".doctrees"):
         shutil.rmtree(ROOT / "_build" / made, ignore_errors=True)
     build, _ = make("book")
-    pages = ROOT / "_build" / "html"
-    sent = {
-        path.relative_to(pages).as_posix(): len(gzip.compress(path.read_bytes()))
-        for path in sorted(pages.rglob("*.html"))
-    }
     notebooks = {path.stem: run(path) for path in tqdm(sorted(ROOT.glob("chapters/*.ipynb")))}
     test, told = make("test")
     slowest = re.findall(r"^([\d.]+)s (\w+) +(\S.*)$", told, re.MULTILINE)
+    pages = re.findall(r"^(\w+): (\d+) kB \((.*?)\), (\d+) elements", told, re.MULTILINE)
+    sizes = {name: int(size) for name, size, *_ in pages}
+    for name, _, parts, _ in pages:
+        sizes |= {f"{name}: {kind}": int(kb) for kind, kb in re.findall(r"(\w+) (\d+)", parts)}
     figures = {
         "seconds": {"make book": build, "make test": test},
         "seconds of the slowest tests": {f"{of} ({part})": float(s) for s, part, of in slowest},
         "seconds of a notebook": notebooks,
-        "bytes of a page, compressed": sent,
+        "kB of a page, compressed, everything counted": sizes,
+        "elements of a page": {name: int(elements) for name, *_, elements in pages},
     }
     for what, found in figures.items():
         print(f"\n{what}, and as stored before:")

@@ -3,7 +3,6 @@
 import functools
 import io
 import json
-import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -11,19 +10,18 @@ import pandas as pd
 import pytest
 from playwright.sync_api import sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+from gumbel_lib.book.pdf import FLAGS, NAMES, chromium
 
 
 @pytest.fixture(scope="session")
 def browser():
-    path = next(filter(None, map(shutil.which, NAMES)), None)
+    path = chromium()
     if path is None:
         pytest.skip(f"browser tests need one of {', '.join(NAMES)}; none is installed")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield chromium
-        chromium.close()
+        launched = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield launched
+        launched.close()
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -56,12 +54,16 @@ class LiveInteractive:
         """Set every control to where it was when the page opened."""
         for control, value in zip(self.controls, self.start, strict=True):
             self._set(control, value)
-        self._drawn()
+        self.drawn()
 
     def set(self, label, value):
         """Move the slider, or choose from the menu, of this label."""
-        self._set(self.box.locator(".controls").get_by_label(label), value)
-        self._drawn()
+        binds = [signal["bind"] for signal in self.specification["signals"] if "bind" in signal]
+        options = next(bind.get("options", []) for bind in binds if bind["name"] == label)
+        if value in options and not isinstance(value, str):
+            value = options.index(value)  # a slider over listed numbers
+        self._set(self.box.locator(".controls").get_by_label(label, exact=True), value)
+        self.drawn()
 
     def _set(self, control, value):
         if control.evaluate("control => control.tagName") == "SELECT":
@@ -69,7 +71,7 @@ class LiveInteractive:
         else:
             control.fill(str(value))
 
-    def _drawn(self):
+    def drawn(self):
         self.box.evaluate("async box => { await box.view.runAsync(); }")
 
     @property
@@ -80,16 +82,61 @@ class LiveInteractive:
     @property
     def numbers(self):
         """The row behind the readout, at full precision."""
-        script = "box => JSON.stringify(box.querySelector('.readout_marks text').__data__.datum)"
+        script = "box => JSON.stringify(box.querySelector('[class*=readout] text').__data__.datum)"
+        return json.loads(self.box.evaluate(script))
+
+    @property
+    def specification(self):
+        """What Vega was given."""
+        script = "box => box.querySelector('script').textContent"
         return json.loads(self.box.evaluate(script))
 
     @property
     def data(self):
         """The rows that the chart was given, as CSV."""
-        script = "box => box.querySelector('script').textContent"
-        sets = json.loads(self.box.evaluate(script))["data"]
+        sets = self.specification["data"]
         values = next(data["values"] for data in sets if "values" in data)
         return pd.read_csv(io.StringIO(values)).to_dict("records")
+
+    @property
+    def marks(self):
+        """The marks of all panels, as Vega was given them."""
+        marks = self.specification["marks"]
+        return [part for mark in marks for part in (mark, *mark.get("marks", []))]
+
+    def values(self, parameter):
+        """Label of a parameter's control, and the values that it can take."""
+        signals = self.specification["signals"]
+        bind = next(signal["bind"] for signal in signals if signal["name"] == parameter)
+        if "options" in bind:
+            return bind["name"], bind["options"]
+        steps = round((bind["max"] - bind["min"]) / bind["step"])
+        values = [round(bind["min"] + step * bind["step"], 9) for step in range(steps + 1)]
+        return bind["name"], values
+
+    def drag(self, parameter, value):
+        """Pull the handle of this parameter to this value on its axis, with the mouse."""
+        handle = self.box.locator(f"[class*=drag_][class*=_{parameter}_] > *").first
+        name = handle.evaluate("handle => handle.parentNode.classList.item(2)")
+        axis = name.removeprefix("drag_")[0]
+        update = next(mark for mark in self.marks if mark["name"] == name)["encode"]["update"]
+        scale = (update.get(axis) or update[f"{axis}c"])["scale"]
+        place = """(handle, [scale, axis, value]) => {
+          const at = handle.closest(".interactive").view.scale(scale)(value);
+          const point = axis === "x" ? new DOMPoint(at, 0) : new DOMPoint(0, at);
+          return point.matrixTransform(handle.parentNode.getScreenCTM())[axis];
+        }"""
+        handle.scroll_into_view_if_needed()
+        box = handle.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        to = handle.evaluate(place, [scale, axis, value])
+        mouse = self.page.mouse
+        mouse.move(x, y)
+        mouse.down()
+        mouse.move(*((to, y) if axis == "x" else (x, to)), steps=5)
+        mouse.up()
+        mouse.move(x, y)
+        self.drawn()
 
 
 @pytest.fixture(scope="module")

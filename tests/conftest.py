@@ -94,9 +94,14 @@ def pytest_xdist_make_scheduler(config, log):
 def pytest_terminal_summary(terminalreporter):
     """Print what the browser tests measured."""
     reports = terminalreporter.stats.get("passed", []) + terminalreporter.stats.get("failed", [])
-    pages = [
-        value for report in reports for name, value in report.user_properties if name == "page"
-    ]
-    if pages:
-        terminalreporter.section("pages, compressed, beyond the theme's own files")
-        terminalreporter.write_line("\n".join(sorted(set(pages))))
+    titles = {
+        "page": "pages, compressed, everything counted",
+        "interactive": "interactives, in milliseconds a move",
+    }
+    for kind, title in titles.items():
+        lines = {
+            value for report in reports for name, value in report.user_properties if name == kind
+        }
+        if lines:
+            terminalreporter.section(title)
+            terminalreporter.write_line("\n".join(sorted(lines)))

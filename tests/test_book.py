@@ -1,5 +1,6 @@
 """How the book shows things: legible colours, self-describing figures, clean layers."""
 
+import itertools
 import re
 import tomllib
 from pathlib import Path
@@ -107,8 +108,25 @@ def test_only_groups_that_do_nothing_go():
     themed = site.themed(svg, "figure-7-0")
     assert not re.search(r"<g>|<g id=\"[^\"]*(?<!mark)\"", themed)
     assert '<g id="figure-7-0-mark"' in themed
-    for kind in ("<path", "<use", "<text", "clip-path"):
+    for kind in ("<text", "clip-path"):
         assert svg.count(kind) == themed.count(kind)
+
+
+def test_a_series_of_marks_is_one_path_with_the_mark_at_each_point():
+    figure, axes = style.subplots()
+    axes.plot([1, 2, 3, 4], "o")
+    axes.plot([4, 3], "s")
+    axes.plot([2], "^")
+    svg = DescribedFigure(figure, DESCRIPTION).svg()
+    themed = site.themed(svg, "figure-7-0")
+    places = re.findall(r'<use [^>]*x="([-\d.]+)" y="([-\d.]+)"', svg)
+    left = re.findall(r'<use [^>]*x="([-\d.]+)" y="([-\d.]+)"', themed)
+    drawn = re.findall(r' d="(M [^"z]+)" style="fill: none; marker: url\(#([^)]+)\)"', themed)
+    points = [re.findall(r"([-\d.]+) ([-\d.]+)", path) for path, _ in drawn]
+    assert sorted(len(path) for path in points) == [2, 4]
+    assert sorted([*left, *itertools.chain(*points)]) == sorted(places)
+    for _, name in drawn:
+        assert f'id="{name}"' in themed
 
 
 def test_the_style_sheet_has_every_role_in_both_themes():
@@ -143,6 +161,27 @@ def test_a_known_repository_adds_its_links_and_the_footer_names_the_edition(
     assert options["extra_footer"] == f"Version {version}"
     assert f"Version {version}" in (ROOT / "chapters" / "index.md").read_text(encoding="utf-8")
     assert f"version: {version}" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_the_first_page_links_the_pdf_where_there_is_one(there, tmp_path):
+    if there:
+        (tmp_path / site.PDF).touch()
+    app = SimpleNamespace(outdir=tmp_path, tags=set())
+    site._offer_pdf(app, None)
+    assert app.tags == ({"pdf"} if there else set())
+    page = (ROOT / "chapters" / "index.md").read_text(encoding="utf-8")
+    (linked,) = re.findall(r"^```{only} pdf\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert f'<a href="../{site.PDF}">' in linked
+    assert page.count(site.PDF) == 1
+
+
+@pytest.mark.parametrize("url", [None, "https://example.org/book/chapters/page.html"])
+def test_a_printed_page_says_where_it_is_from_where_it_has_an_address(url):
+    context = {"body": "", "pageurl": url, "theme_extra_footer": "Version 1"}
+    site._tidy(SimpleNamespace(), "page", "page.html", context, None)
+    shown = f'<span class="d-none d-print-inline">, {url}</span>' if url else ""
+    assert context["theme_extra_footer"] == f"Version 1{shown}"
 
 
 @pytest.mark.parametrize("columns", [1, 2, 5])
@@ -181,7 +220,7 @@ def test_a_schematic_for_a_phone_runs_down():
 
 def test_fonts_are_cut_again_for_a_new_character_and_not_for_known_ones(tmp_path, monkeypatch):
     cut = []
-    monkeypatch.setattr(typesetting, "_cut", lambda name, text, path: cut.append(text))
+    monkeypatch.setattr(typesetting, "cut_font", lambda name, text, path: cut.append(text))
     for formula, new in (("x", True), ("xx", False), (r"\aleph", True), ("x", False)):
         cut.clear()
         typesetting.typeset(formula)

@@ -20,6 +20,26 @@ TEACHING = [name for name in CHAPTERS if name != "questions"]
 TAG_BUDGET = {"hide-input": 3 + len(CHAPTERS), "remove-cell": 60}
 BIBLIOGRAPHY = (ROOT / "chapters" / "references.bib").read_text(encoding="utf-8")
 RERUN = "run `make notebooks` and commit the result"
+# Terms of the glossary that a chapter first uses in another sense.
+OTHER_SENSE = {
+    "why_differentiability": {"distance", "power"},
+    "max_distributions": {"gap", "power"},
+    "gumbel_max": {"distance"},
+    "reparameterization": {"key"},
+    "relaxation": {"distance", "power", "score"},
+    "die_training": {"gap"},
+    "die_revisited": {"power"},
+    "numerics": {"key", "loss", "mode"},
+    "scale": {"mode", "power"},
+    "questions": {"observation"},
+}
+# What is no running prose: headings, labels, directives with their options, tables, formulas, code,
+# roles and addresses.
+ELSE = re.compile(
+    r"^\s*(?:#|\([\w-]+\)=|:{3,}|`{3,}|\||:\w+:)[^\n]*"
+    r"|\$\$.*?\$\$|\$[^$]+\$|\{[\w:]+\}`[^`]*`|`[^`]*`|\]\([^)]*\)",
+    re.DOTALL | re.MULTILINE,
+)
 
 
 @pytest.fixture(scope="module", params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -74,6 +94,15 @@ def test_every_figure_has_a_name_and_a_caption(notebook):
         if any("image/svg+xml" in output.get("data", {}) for output in cell.outputs):
             options = cell.metadata.get("mystnb", {}).get("figure", {})
             assert options.get("name", "").startswith("fig-"), cell.source
+            assert len(options.get("caption", "")) >= 30, cell.source
+
+
+def test_every_table_has_a_name_and_a_caption(notebook):
+    for cell in code_cells(notebook):
+        shown = [output.get("data", {}).get("text/html", "") for output in cell.outputs]
+        if any('class="dataframe"' in text for text in shown):
+            options = cell.metadata.get("mystnb", {}).get("figure", {})
+            assert options.get("name", "").startswith("tab-"), cell.source
             assert len(options.get("caption", "")) >= 30, cell.source
 
 
@@ -151,7 +180,43 @@ def test_a_chapter_reads_as_contributing_says(name):
         assert part in text, f"{name} lacks {part!r}"
     exercises = re.findall(r"^:+\{exercise\}|^`+\{exercise\}", text, re.MULTILINE)
     assert len(exercises) >= 2, "two to four exercises"
+    assert text.count("{margin}") <= 4, "more would be a second text beside the first"
     assert text.count("{solution-start}") == text.count("{solution-end}") == len(exercises)
+
+
+@pytest.fixture(scope="module")
+def glossary():
+    """A pattern for all terms, a group for each, and the first name of the entry of each."""
+    text = (ROOT / "chapters" / "notation.md").read_text(encoding="utf-8").split("{glossary}")[1]
+    entries = [
+        heads.strip().split("\n") for heads in re.findall(r"((?:^\S.*\n)+)  ", text, re.MULTILINE)
+    ]
+    entry = {name: names[0] for names in entries for name in names}
+    patterns = []
+    for i, name in enumerate(sorted(entry, key=len, reverse=True)):  # the longest is meant
+        words = re.escape(name).replace("distribution", "(?:distribution|law)")
+        patterns.append(rf"(?P<t{i}>{re.sub('y$', '(?:y|ie)', words)}(?:s|es)?)")
+    pattern = re.compile(rf"(?<![\w-])(?:{'|'.join(patterns)})(?![\w-])", re.IGNORECASE)
+    return pattern, [entry[name] for name in sorted(entry, key=len, reverse=True)], entry
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_the_first_use_of_a_term_links_or_defines_it(name, glossary):
+    pattern, heads, entry = glossary
+    text = chapter_text(name)
+    met = set(OTHER_SENSE.get(name, ()))
+    linked = [
+        (m.start(), entry[m[1]]) for m in re.finditer(r"\{term\}`(?:[^`<]*<)?([^`<>]+)", text)
+    ]
+    prose = ELSE.sub(lambda other: "\0" * len(other[0]), text)
+    for use in pattern.finditer(prose):
+        term = heads[int(use.lastgroup[1:])]
+        met |= {other for place, other in linked if place < use.start()}
+        defined = text[use.start() - 1] == text[use.end()] == "*"
+        line = text[: use.end() + 30].splitlines()[-1][-80:]
+        assert term in met or defined, f"write {{term}}`{use[0]} <{term}>`: ... {line} ..."
+        met.add(term)
+    assert not re.findall(r"^#.*\{term\}.*", text, re.MULTILINE), "no links in headings"
 
 
 def test_each_claim_is_verified_in_its_chapter_and_stated_once():

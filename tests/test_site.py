@@ -4,6 +4,9 @@ import html
 import re
 from pathlib import Path
 
+from fontTools.ttLib import TTFont
+
+from gumbel_lib.book import trimming
 from gumbel_lib.book.site import PLAIN_CODE
 from gumbel_lib.book.style import PALETTE
 from gumbel_lib.chapters import CHAPTERS
@@ -29,6 +32,44 @@ def test_the_first_page_asks_the_question_of_each_chapter(site):
     assert asked == [(name, *said) for name, said in CHAPTERS.items() if said.question]
 
 
+def test_every_table_says_what_it_shows(site):
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        for tag, inner in re.findall(r"<table\b([^>]*)>(.*?)</table>", text, re.DOTALL):
+            if 'role="presentation"' in tag:
+                continue
+            label = re.search(r'aria-label="(.*?)"', tag)
+            place = re.search(r'aria-labelledby="(.*?)"', tag)
+            words = (
+                rf'id="{place[1]}">(.*?)<a class="headerlink"'
+                if place
+                else "<caption>(.*?)</caption>"
+            )
+            name = label or re.search(words, text if place else inner, re.DOTALL)
+            assert name, f"{page.name}: give the table a caption: {inner[:200]}"
+            assert len(re.sub("<[^>]*>", "", name[1]).strip()) >= 11, f"{page.name}: {name[1]}"
+
+
+def test_tables_are_numbered_like_figures(site):
+    for page in pages(site):
+        text = page.read_text(encoding="utf-8")
+        numbered = re.findall(r'<span class="caption-number">(Fig\.|Table) ([\d.]+) </span>', text)
+        assert len(numbered) == len(set(numbered)) == len(re.findall("<(?:fig)?caption>", text)), (
+            page.name
+        )
+
+
+def test_a_link_to_a_chapter_has_its_title(site):
+    for page in site.rglob("*.html"):
+        links = re.findall(
+            r'<a\b[^>]*\bhref="([^"]*)"[^>]*>(.*?)</a>', page.read_text("utf-8"), re.DOTALL
+        )
+        for address, inner in links:
+            name = re.search(r"([\w-]*)\.html(?:#.*)?$", address)
+            text = re.sub("<[^>]*>", "", inner).strip()
+            assert not name or text.removesuffix(".html") != name[1], f"{page.name}: {inner}"
+
+
 def test_no_page_loads_anything_from_another_host(site):
     loading = re.compile(
         r"""<(?:script|img|iframe|source|video|audio)[^>]*\bsrc=["'](?:https?:)?//[^"']+"""
@@ -41,13 +82,27 @@ def test_no_page_loads_anything_from_another_host(site):
         assert not re.search(r"(@import|url\()\s*[\"']?https?://", sheet.read_text("utf-8")), sheet
 
 
-def test_no_script_holds_a_chapter_up_and_none_is_idle(site):
-    for page in pages(site):
-        scripts = re.findall(r"<script[^>]*\bsrc=[^>]*>", page.read_text(encoding="utf-8"))
+def test_a_page_waits_for_one_style_sheet_and_no_script_and_loads_none_in_vain(site):
+    for page in [*pages(site), *(site / f"{name}.html" for name in ("404", "search", "genindex"))]:
+        text = page.read_text(encoding="utf-8")
+        scripts = re.findall(r"<script[^>]*\bsrc=[^>]*>", text)
         blocking = [script for script in scripts if not re.search(r"\bdefer\b", script)]
-        idle = [script for script in scripts if re.search("fontawesome|search", script)]
+        vain = "fontawesome|tabs" if page.stem == "search" else "fontawesome|tabs|search"
+        idle = [script for script in scripts if re.search(vain, script)]
         assert scripts, page.name
         assert not blocking + idle, page.name
+        assert len(re.findall("<link [^>]*stylesheet", text)) == 1, page.name
+        assert 'rel="preload"' not in text, page.name
+
+
+def test_every_icon_of_the_style_sheet_is_in_the_fonts(site):
+    sheet = (site / "_static" / trimming.SHEET).read_text(encoding="utf-8")
+    fonts = {path.stem: TTFont(path) for path in (site / "_static" / trimming.ICONS).iterdir()}
+    assert set(fonts) == set(re.findall(rf"url\({trimming.ICONS}/([\w-]+)\.woff\)", sheet))
+    characters = {code for font in fonts.values() for code in font.getBestCmap()}
+    icons = set(map(ord, re.findall("[\uf000-\uf8ff]", sheet)))  # others are MathJax's
+    assert len(icons) > 10
+    assert icons <= characters
 
 
 def test_every_figure_is_inline_with_its_description(site):

@@ -149,17 +149,17 @@ CELLS: list[str | tuple[str, ...]] = [
     """(chapter-SLUG)=
 # TITLE
 
-After this chapter you can say how often Gumbel noise lies below 0.
+After this chapter you can say how often {term}`Gumbel noise` lies below 0.
 
-*You need*: probability densities, and the Gumbel law from {doc}`max_distributions`. *Time*: \
-about 5 minutes.
+*You need*: probability {term}`densities <density>`, and the \
+{term}`Gumbel law <Gumbel distribution>` from {doc}`max_distributions`. *Time*: about 5 minutes.
 
 ::::{admonition} Predict
 :class: tip
 The density of the standard Gumbel is largest at 0. Does a draw lie below 0 half of the time?
 
 :::{dropdown} Yes
-No. The law is skewed to the right: its right tail is longer, and holds more.
+No. The {term}`law` is skewed to the right: its right tail is longer, and holds more.
 :::
 
 :::{dropdown} No, less often
@@ -189,11 +189,11 @@ A standard Gumbel $g$ lies below 0 with probability $1/e$.
 ::::
 
 ::::{prf:proof}
-The cumulative distribution function at 0 is $P(g \\le 0) = \\exp(-e^0) = 1/e$.
+The {term}`cumulative distribution function` at 0 is $P(g \\le 0) = \\exp(-e^0) = 1/e$.
 ::::""",
     ('verify("SLUG-below-zero")',),
-    """A Gumbel with location $a$ is $a + g$. *At which location does it lie below 0 about half of \
-the time?* Decide, then move the slider.""",
+    """A Gumbel with {term}`location` $a$ is $a + g$. *At which location does it lie below 0 \
+about half of the time?* Decide, then move the slider.""",
     ("interactive.share_below(standard_gumbel(200, rng=0))",),
     """## Exercises
 

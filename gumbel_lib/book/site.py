@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,29 +23,36 @@ from myst_nb.core.render import MimeData, MimeRenderPlugin
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from . import typesetting
+from . import trimming, typesetting
 from .cover import PATH as PICTURE
 from .cover import card
 from .show import NARROW_MIME
 from .style import PALETTE
-from .vega import MIME, VEGA_LITE
+from .vega import GAP, MARGIN, MIME, SIDE, VEGA_LITE
 
 SVG = "http://www.w3.org/2000/svg"
+HREF = "{http://www.w3.org/1999/xlink}href"
+MARKER = {"overflow": "visible", "markerUnits": "userSpaceOnUse"}
+STACKED = 560  # pixels: panels of a narrower interactive lie below each other
 ElementTree.register_namespace("", SVG)
 ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 # Kinds of code that have the colour of all code: names, punctuation, white space.
 PLAIN_CODE = ("n", "nn", "p", "w")
+# The name that the PDF of the whole book has in the site.
+PDF = "gumbel-max-executable.pdf"
+
+
+def _html(text: str) -> nodes.raw:
+    return nodes.raw(text=text, format="html")
 
 
 def _inline(svg: str, prefix: str) -> nodes.raw:
-    box = f'<div class="inline-figure">{themed(svg, prefix)}</div>'
-    return nodes.raw(text=box, format="html")
+    return _html(f'<div class="inline-figure">{themed(svg, prefix)}</div>')
 
 
 def _narrow(svg: str, prefix: str) -> nodes.raw:
     """What book.js puts into the box before it, on a phone."""
-    text = f"<template>{themed(svg, f'{prefix}-narrow')}</template>"
-    return nodes.raw(text=text, format="html")
+    return _html(f"<template>{themed(svg, f'{prefix}-narrow')}</template>")
 
 
 class InlineSvg(SphinxDirective):
@@ -78,7 +86,7 @@ class InteractiveDirective(SphinxDirective):
         interactive = importlib.import_module(f"gumbel_lib.chapters.{chapter}.interactive")
         self.env.note_dependency(str(interactive.__file__))
         spec = getattr(interactive, function)().specification
-        return [nodes.raw(text=interactive_html(spec, function), format="html")]
+        return [_html(interactive_html(spec, function))]
 
 
 class ChapterTable(SphinxDirective):
@@ -92,11 +100,24 @@ class ChapterTable(SphinxDirective):
 
         self.env.note_dependency(chapters.__file__)
         part = self.env.external_site_map.root.subtrees[int(self.arguments[0]) - 1]  # type: ignore[attr-defined]
-        rows = ["| chapter | question |", "|---|---|"]
+        rows = [f"```{{table}} {part.caption}. Each chapter and its question."]
+        rows += ["| chapter | question |", "|---|---|"]
         for page in part.files():
             question = chapters.CHAPTERS[Path(page).name].question
             rows.append(f"| {{doc}}`/{page}` | {question} |")
-        return self.parse_text_to_nodes("\n".join(rows))
+        return self.parse_text_to_nodes("\n".join([*rows, "```"]))
+
+
+class Table(nodes.General, nodes.Element):  # type: ignore[misc]
+    """A table that a cell has put out, with its caption; numbered as all tables are."""
+
+
+def _open_table(translator: Any, node: nodes.Element) -> None:
+    translator.body.append(translator.starttag(node, "figure"))
+
+
+def _close_table(translator: Any, node: nodes.Element) -> None:
+    translator.body.append("</figure>\n")
 
 
 class FigureRenderer(MimeRenderPlugin):  # type: ignore[misc]
@@ -117,24 +138,28 @@ class FigureRenderer(MimeRenderPlugin):  # type: ignore[misc]
         if data.mime_type == NARROW_MIME:
             return [_narrow(data.string, prefix)]
         if data.mime_type == MIME:
-            return [nodes.raw(text=interactive_html(data.content, prefix), format="html")]
+            return [_html(interactive_html(data.content, prefix))]
         return None
 
 
 def themed(svg: str, prefix: str) -> str:
     """An SVG whose identifiers are unique on its page and whose colours follow the theme."""
     # A point shows as 1.36 pixels, so 7.2 inches fill the column; a phone may shrink that to 0.7.
-    width = 1.36 * float(re.search(r'width="([\d.]+)pt"', svg)[1])  # type: ignore[index]
+    points, height = re.search(r'width="([\d.]+)pt" height="([\d.]+)pt"', svg).groups()  # type: ignore[union-attr]
+    width = 1.36 * float(points)
     size = f"max-width: {width:.0f}px; min-width: {0.7 * width:.0f}px"
+    size += f"; aspect-ratio: {points} / {height}"  # a figure off the screen is not yet drawn
     svg = svg.replace("<svg ", f'<svg style="{size}" ', 1)
-    svg = _ungrouped(svg)
+    # Matplotlib's own rule would hold for the whole page; book.css has it for figures.
+    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)
+    svg = _light(svg)
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}-", svg)
     return _recoloured(svg).replace("'DejaVu Sans', sans-serif", "var(--pst-font-family-base)")
 
 
-def _ungrouped(svg: str) -> str:
-    """Without the groups that carry a name alone, half of all elements of a figure."""
+def _light(svg: str) -> str:
+    """Of fewer elements: no groups that carry a name alone, and a series of marks in one path."""
     root = ElementTree.fromstring(svg)
     used = re.findall(r'(?:href="#|url\(#)([^")]+)', svg)
     for parent in root.iter():
@@ -146,7 +171,28 @@ def _ungrouped(svg: str) -> str:
                 parent[at : at + 1] = list(child)
             else:
                 at += 1
+    runs = [
+        (parent, list(run))
+        for parent in root.iter()
+        for drawn, run in groupby(parent, lambda child: (child.get(HREF), child.get("style")))
+        if all(drawn)
+    ]
+    for n, (parent, run) in enumerate(runs):
+        if len(run) > 1:
+            _draw_at_once(parent, run, f"{run[0].attrib[HREF][1:]}-{n}")
     return ElementTree.tostring(root, encoding="unicode")
+
+
+def _draw_at_once(parent: ElementTree.Element, run: list[ElementTree.Element], name: str) -> None:
+    """Put a path with a mark at each of its points in place of uses of the mark."""
+    points = " L ".join(f"{use.get('x')} {use.get('y')}" for use in run)
+    marker = ElementTree.Element(f"{{{SVG}}}marker", MARKER, id=name)
+    shared = {key: run[0].attrib[key] for key in (HREF, "style")}
+    marker.append(ElementTree.Element(run[0].tag, shared))
+    style = f"fill: none; marker: url(#{name})"
+    path = ElementTree.Element(f"{{{SVG}}}path", d=f"M {points}", style=style)
+    first = list(parent).index(run[0])
+    parent[first : first + len(run)] = [marker, path]
 
 
 def _recoloured(text: str) -> str:
@@ -161,14 +207,15 @@ def interactive_html(spec: dict[str, Any], prefix: str) -> str:
     The script book.js brings it to life; without JavaScript it stays a figure.
     """
     spec = copy.deepcopy(spec)
-    layer = next(layer for layer in spec["layer"] if layer.get("name") == "readout")
+    first = spec.get("concat", [spec])[0]
+    layer = next(layer for layer in first["layer"] if layer.get("name", "").startswith("readout"))
     # The page shows the words in an element that screen readers follow.
     layer["mark"] |= {"fontSize": 1, "opacity": 0, "lineBreak": "\f"}
     layer["encoding"]["y"] = {"value": 20}
     # The description tells what hundreds of marks would, read one by one.
     spec["config"]["aria"] = False
     svg = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
-    words = re.search(r"readout_marks.*?<text[^>]*>(.*?)</text>", svg, re.DOTALL)[1]  # type: ignore[index]
+    words = re.search(r"readout\w*_marks.*?<text[^>]*>(.*?)</text>", svg, re.DOTALL)[1]  # type: ignore[index]
     svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
     svg = re.sub(r"url\(#", f"url(#{prefix}-", svg)
     controls = "".join(
@@ -179,16 +226,38 @@ def interactive_html(spec: dict[str, Any], prefix: str) -> str:
     description = html.escape(spec.pop("description"))
     run = spec.pop("usermeta", {}).get("run")
     moved = f" data-run='{html.escape(json.dumps(run))}'" if run else ""
-    spec["width"] = "container"
+    if "concat" not in spec:
+        spec["width"] = "container"
     vega = vl_convert.vegalite_to_vega(spec, vl_version=VEGA_LITE)
+    style = ""
+    if "concat" in spec:
+        _let_panels_follow(vega)
+        # Below each other, side-by-side panels take so much more room, kept until they are live.
+        height = float(re.search(r'height="([\d.]+)"', svg)[1])  # type: ignore[index]
+        style = f' style="--stacked: {spec["columns"] * height:.0f}px"'
     data = _recoloured(json.dumps(vega, separators=(",", ":"))).replace("<", "\\u003c")
     return (
         f'<div class="interactive"{moved}>'
-        f'<div class="chart" role="img" aria-label="{description}">{_recoloured(svg)}</div>'
+        f'<div class="chart"{style} role="img" aria-label="{description}">{_recoloured(svg)}</div>'
         f'<div class="buttons"></div><div class="controls">{controls}</div>'
         f"<output>{words}</output>"
         f'<script type="application/json">{data}</script></div>'
     )
+
+
+def _let_panels_follow(vega: dict[str, Any]) -> None:
+    """Let the width and the place of panels follow the page, as Vega-Lite does for one panel."""
+    size = "containerSize()[0]"
+    room = {"name": "room", "init": size, "on": [{"events": "window:resize", "update": size}]}
+    columns = vega["layout"]["columns"]
+    vega["layout"]["columns"] = {"signal": "beside"}
+    beside = {"name": "beside", "update": f"room < {STACKED} ? 1 : {columns}"}
+    width = {
+        "name": "width" if vega.pop("width", None) else "childWidth",
+        "update": f"(room - {MARGIN} - {GAP} * (beside - 1)) / beside - {SIDE}",
+    }
+    others = [signal for signal in vega["signals"] if signal["name"] != width["name"]]
+    vega["signals"] = [room, beside, width, *others]
 
 
 def palette_css() -> str:
@@ -210,11 +279,34 @@ def _join(app: Sphinx, doctree: nodes.document) -> None:
             wide += narrow.children
 
 
+def _caption_tables(app: Sphinx, doctree: nodes.document) -> None:
+    """Make tables of the figures whose names begin with ``tab-``: caption first, then the table."""
+    for figure in list(doctree.findall(nodes.figure)):
+        name = "".join(figure["ids"])
+        if not name.startswith("tab-"):
+            continue
+        caption = figure.next_node(nodes.caption)
+        figure.remove(caption)
+        words = nodes.inline("", "", *caption.children, ids=[f"{name}-caption"])
+        link = f'<a class="headerlink" href="#{name}" title="Link to this table">#</a>'
+        caption[:] = [words, _html(link)]
+        parts = _html("<figcaption>"), caption, _html("</figcaption>"), *figure.children
+        doctree.ids[name] = Table("", *parts, **figure.attributes)
+        figure.parent.replace(figure, doctree.ids[name])
+        for raw in doctree.ids[name].findall(nodes.raw):
+            label = f'<table aria-labelledby="{name}-caption" '
+            raw[0] = nodes.Text(raw.astext().replace("<table ", label))
+
+
 def _write_static(app: Sphinx) -> None:
     folder = Path(app.doctreedir) / "static"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "palette.css").write_text(palette_css(), encoding="utf-8")
-    vega = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed", vl_version=VEGA_LITE)
+    # The charts are compiled, so the bundle needs no Vega-Lite; it holds what the code imports.
+    # The address is the module's name inside vl-convert, which fetches nothing.
+    package = f"https://cdn.jsdelivr.net/npm/vega@{vl_convert.get_vega_version()}/+esm"
+    code = f'import {{ View, parse }} from "{package}"; window.vega = {{ View, parse }}'
+    vega = vl_convert.javascript_bundle(code, vl_version=VEGA_LITE)
     # A function of its own keeps the bundle's names apart from those of other scripts.
     (folder / "vega.js").write_text(f"(() => {{\n{vega}\n}})();\n", encoding="utf-8")
     picture = (Path(app.srcdir) / PICTURE).read_text(encoding="utf-8")
@@ -239,8 +331,11 @@ def _tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: 
     # The titles of theorems are headings to who moves from heading to heading.
     title = r'(<div class="proof \w+ admonition"[^>]*>\s*<p class="admonition-title")'
     body = re.sub(title, r'\1 role="heading" aria-level="3"', body)
+    body = re.sub(r'(?<=<table )(class="verdicts">.*?</table>)', _named, body, flags=re.DOTALL)
     # The list of references of sphinxcontrib-bibtex has a role that ARIA has since dropped.
     context["body"] = body.replace('role="doc-biblioentry"', 'role="listitem"')
+    if url := context.get("pageurl"):  # a printed page says where it is from
+        context["theme_extra_footer"] += f'<span class="d-none d-print-inline">, {url}</span>'
     # Jupyter Book loads sphinx-thebe, which names another host, twice, and is not used.
     context["script_files"] = [
         script
@@ -249,28 +344,30 @@ def _tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: 
     ]
 
 
-def _lighten(app: Sphinx, error: Exception | None) -> None:
-    """Take from the chapters the scripts that they do not need, and let none hold a page up.
+def _named(table: re.Match[str]) -> str:
+    claims = table[1].count('<tr id="claim-')
+    what = "The check of the claim" if claims == 1 else f"The checks of {claims} claims"
+    return f'aria-label="{what}, each with what its control measured" {table[1]}'
 
-    The theme sends its icons twice: as a font, and as a script of 540 kB, compressed, that draws
-    them anew. The scripts of the search serve the page of the search. Figures for phones, but for
-    the first of a page, go into a script that phones load.
-    """
+
+def _trim(app: Sphinx, error: Exception | None) -> None:
+    if not error and app.builder.name == "html":
+        trimming.trim(Path(app.outdir))
+
+
+def _name_indices(app: Sphinx, error: Exception | None) -> None:
+    """Name the tables of the indices that Sphinx makes; those of words only arrange lists."""
     if error or app.builder.name != "html":
         return
-    idle = r'src="[^"]*/(?:fontawesome|searchtools|language_data|searchindex)\.js'
-    figures = Path(app.outdir, "_static", "narrow")
-    figures.mkdir(exist_ok=True)
-    for path in Path(app.outdir, "chapters").glob("*.html"):
+    for path in Path(app.outdir).glob("*.html"):
         page = path.read_text(encoding="utf-8")
-        others = re.findall(r"<template>.*?</template>", page, re.DOTALL)[1:]
-        for figure in others:
-            page = page.replace(figure, "<template></template>", 1)
-        if others:
-            script = f"narrowFigures({json.dumps([text[10:-11] for text in others])});\n"
-            (figures / f"{path.stem}.js").write_text(script, encoding="utf-8")
-        page = re.sub(rf"<script [^>]*{idle}[^>]*></script>\s*", "", page)
-        page = re.sub(r"<script (?=[^>]*\bsrc=)(?![^>]*\bdefer\b)", "<script defer ", page)
+        page = page.replace(
+            'class="indextable genindex', 'role="presentation" class="indextable genindex'
+        )
+        if title := re.search("<h1>(.+)</h1>", page):
+            page = page.replace(
+                'class="indextable mod', f'aria-label="{title[1]}" class="indextable mod'
+            )
         path.write_text(page, encoding="utf-8")
 
 
@@ -288,6 +385,12 @@ def _address(app: Sphinx, config: Any) -> None:
             "binderhub_url": "https://mybinder.org",
             "colab_url": "https://colab.research.google.com",
         }
+
+
+def _offer_pdf(app: Sphinx, config: Any) -> None:
+    """Let the first page link the PDF where there is one."""
+    if Path(app.outdir, PDF).exists():
+        app.tags.add("pdf")
 
 
 def _edition(folder: str | Path) -> str:
@@ -311,17 +414,21 @@ def _skip_fields(
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
     app.connect("config-inited", _address)
+    app.connect("config-inited", _offer_pdf)
     if os.environ.get("BOOK_URL"):
         app.setup_extension("sphinx_sitemap")
     app.add_directive("chapters", ChapterTable)
     app.add_directive("inline-svg", InlineSvg)
     app.add_directive("interactive", InteractiveDirective)
     app.connect("builder-inited", _write_static)
+    app.add_enumerable_node(Table, "table", html=(_open_table, _close_table))
     app.connect("doctree-read", _join)
+    app.connect("doctree-read", _caption_tables)
     app.connect("env-updated", _write_formulas)
     app.connect("html-page-context", _tidy)
     app.connect("autodoc-skip-member", _skip_fields)
-    app.connect("build-finished", _lighten)
+    app.connect("build-finished", _name_indices)
+    app.connect("build-finished", _trim, priority=900)  # after the theme has written pygments.css
     inline, block = typesetting.visit_inline, typesetting.visit_block
     app.add_html_math_renderer("built", (inline, None), (block, None))
     app.add_css_file("math.css")

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from fontTools import subset
 from py_mini_racer import MiniRacer
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
+
+from .trimming import cut_font
 
 MATHJAX = files("sphinx-mathjax-offline") / "static" / "mathjax"
 FONTS = MATHJAX / "output" / "chtml" / "fonts" / "woff-v2"
@@ -42,7 +43,36 @@ const output = new _.output.chtml_ts.CHTML({adaptiveCSS: true, font});
 const input = new _.input.tex_ts.TeX({packages: ["base", "ams"]});
 const page = _.mathjax.mathjax.document("", {InputJax: input, OutputJax: output});
 const sizes = {em: 16, ex: 8, containerWidth: 700};
-const typeset = (tex, display) => adaptor.outerHTML(page.convert(tex, {display, ...sizes}));
+const convert = (tex, display) => page.convert(tex, {display, ...sizes});
+
+// Fewer boxes that look the same: in a row, where parts stand side by side, a box that does nothing
+// gives way to its parts, and so does one whose size a single part can take, or whose space the
+// first.
+const boxes = ["mi", "mo", "mn", "mtext", "mrow", "mstyle", "msub", "msup", "msubsup", "TeXAtom"];
+const rows = [...boxes, "math", "base", "den", "mtd", "num", "over", "script", "under"];
+const among = (kinds, node) => kinds.some((kind) => node.kind === `mjx-${kind}`);
+const idle = ["class", "texclass"];
+const doing = (node) => Object.keys(node.attributes).filter((name) => !idle.includes(name));
+function flatten(row) {
+  for (const box of [...adaptor.childNodes(row)].filter(({ kind }) => kind.startsWith("mjx-"))) {
+    flatten(box);
+    if (!among(rows, row) || !among(boxes, box)) continue;
+    const [part, ...others] = adaptor.childNodes(box);
+    const does = doing(box);
+    if (does.length) {
+      const free = part && among([...boxes, "c"], part) && !doing(part).length;
+      if (!free || does.includes("style") || (others.length && `${does}` !== "space")) continue;
+      for (const name of does) adaptor.setAttribute(part, name, box.attributes[name]);
+    }
+    for (const node of [...adaptor.childNodes(box)]) adaptor.insert(node, box);
+    adaptor.remove(box);
+  }
+}
+const typeset = (tex, display) => {
+  const formula = convert(tex, display);
+  flatten(formula);
+  return adaptor.outerHTML(formula);
+};
 const style = () => adaptor.textContent(output.styleSheet(page));
 """
 
@@ -104,18 +134,9 @@ def write_static(folder: Path) -> None:
     text += "\ueffc"  # the only character of the font without height that starts each formula
     (folder / "math").mkdir(exist_ok=True)
     for name in re.findall(r"math/(\w+-?\w+\.woff)", sheet):
-        _cut(name, text, folder / "math" / name)
+        with as_file(FONTS / name) as whole:
+            cut_font(whole, text, folder / "math" / name)
     path.write_text(sheet, encoding="utf-8")
-
-
-def _cut(name: str, text: str, path: Path) -> None:
-    with as_file(FONTS / name) as whole:
-        font = subset.load_font(whole, subset.Options())
-    cutter = subset.Subsetter(subset.Options(drop_tables=["FFTM"], notdef_outline=True))
-    cutter.populate(text=text)
-    cutter.subset(font)
-    font.flavor = "woff"
-    font.save(path)
 
 
 def _formula(node: Any) -> tuple[str, bool]:

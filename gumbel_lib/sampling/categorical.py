@@ -137,24 +137,26 @@ def sample_categorical(
     time of each method is predicted in microseconds, and the least one is taken. With N rows, K
     classes and d draws a row, f = K / 1e5 and bits = log2(K):
 
-    =================================================== ============================================
-    method                                              prediction
-    =================================================== ============================================
-    lines: sums class by class, for many rows at once,  12 + N (0.001 K + (0.0025 + 0.0003 K) d)
-    up to 256 classes                                   + 2.1 K (1 + N (K + d) / 65536)
-    sums: each row in 8 lines; a search over columns,   46 + N (0.2 + 0.0025 K + d (0.0135
-    one down a column                                   + 0.0016 bits) (1 + min(d / 1e5, 1)
-                                                        + min(f, 3)))
-    search: a binary search of a row's cumulative sums  12 + N (0.75 + 0.005 K
-                                                        + 0.0048 d (1 + bits) (1 + 0.2 f))
-    table: the indexed inverse CDF, which begins each   4 + N (21 + 0.0064 sqrt(K d)
-    search at a guide                                   + (0.007 + 0.002 min(f / 4, 1)) K
-                                                        + (0.0065 + 0.003 min(f, 4)) d)
-    blocks: the race above, more than 128 classes       80 + N (0.0003 K
-                                                        + d (1.4 + 0.035 min(sqrt(K), 320)))
-    stretches: sums over 8192 neighbours, then inside   N (20 + 0.002 K + 0.04 d
-    those that hold draws                               + 45 min(d, K / 8192))
-    =================================================== ============================================
+    .. table:: The predicted time of each method, in microseconds.
+
+       =================================================== =========================================
+       method                                              prediction
+       =================================================== =========================================
+       lines: sums class by class, for many rows at once,  12 + N (0.001 K + (0.0025 + 0.0003 K) d)
+       up to 256 classes                                   + 2.1 K (1 + N (K + d) / 65536)
+       sums: each row in 8 lines; a search over columns,   46 + N (0.2 + 0.0025 K + d (0.0135
+       one down a column                                   + 0.0016 bits) (1 + min(d / 1e5, 1)
+                                                           + min(f, 3)))
+       search: a binary search of a row's cumulative sums  12 + N (0.75 + 0.005 K
+                                                           + 0.0048 d (1 + bits) (1 + 0.2 f))
+       table: the indexed inverse CDF, which begins each   4 + N (21 + 0.0064 sqrt(K d)
+       search at a guide                                   + (0.007 + 0.002 min(f / 4, 1)) K
+                                                           + (0.0065 + 0.003 min(f, 4)) d)
+       blocks: the race above, more than 128 classes       80 + N (0.0003 K
+                                                           + d (1.4 + 0.035 min(sqrt(K), 320)))
+       stretches: sums over 8192 neighbours, then inside   N (20 + 0.002 K + 0.04 d
+       those that hold draws                               + 45 min(d, K / 8192))
+       =================================================== =========================================
 
     The predictions were fitted on one x86-64 machine to logits of standard deviation 2; elsewhere
     they may miss the fastest method, not the law. Where one class of a row has most of the

@@ -1,7 +1,6 @@
 """The claims of die_revisited refuse plausible mistakes."""
 
 from fractions import Fraction
-from itertools import product
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from gumbel_lib import die
 from gumbel_lib.chapters import claims_of
 from gumbel_lib.chapters.die_revisited import claims
 from gumbel_lib.concrete import relaxed_mean
+from gumbel_lib.relaxation import exponential_schedule
 
 CLAIMS = claims_of("die_revisited")
 DIE = claims.DIE
@@ -77,53 +77,62 @@ def test_a_plausible_mistake_is_caught(label, wrong):
     assert not claim.discrepancy(**wrong) < claim.bound
 
 
-LOSSES = ("squared error", "mean of 20", "product of 2", "cross-entropy")
-
-
-def row(data, loss, kind, at):
-    """Probabilities and spread of one row of the table."""
-    (found,) = [row for row in data if (row["loss"], row["kind"], row["at"]) == (loss, kind, at)]
-    return np.array([found[f"p{k}"] for k in range(6)]), found["spread"]
+LOSSES = {
+    "squared error": {},
+    "mean of 20": {"num_samples": 20, "gradient": die.averaged_sse_gradient},
+    "product of 2": {"num_samples": 2, "gradient": die.product_gradient},
+    "cross-entropy": {"gradient": die.cross_entropy_gradient},
+}
 
 
 class TestInteractive:
     """The interactive of die_revisited agrees with the library."""
 
-    def test_the_errors_agree_with_the_library(self, interactive):
+    @pytest.mark.parametrize("loss", LOSSES)
+    def test_the_errors_agree_with_the_library(self, interactive, loss):
         goals = interactive("die_revisited")
-        data = goals.data
-        places = [(0.25, 1000), (0.5, 10_000), (1, 4000), (3, 7000)]
-        for loss, (temperature, steps) in product(LOSSES, places):
-            goals.set("loss", loss)
-            goals.set("temperature", temperature)
-            goals.set("training steps", steps)
+        goals.set("loss", loss)
+        schedule = exponential_schedule(2.0, 0.5, 10_000)
+        for row in [row for row in goals.data if row["loss"] == loss][::4]:
+            goals.set("step of the runs", row["step"])
             numbers = goals.numbers
-            least, _ = row(data, loss, "least", temperature)
-            trained, spread = row(data, loss, "run", steps)
+            least = [row[f"a{k}"] for k in range(6)]
+            assert numbers["t"] == pytest.approx(schedule[min(row["step"], 9999)], abs=1e-6)
             assert numbers["sse_least"] == pytest.approx(die.sse(DIE, least), abs=1e-6)
-            assert numbers["sse_run"] == pytest.approx(die.sse(DIE, trained) + spread, abs=1e-6)
-            assert numbers["mode_least"] == pytest.approx(least[5], abs=1e-6)
-            assert numbers["mode_run"] == pytest.approx(trained[5], abs=1e-6)
+            assert f"temperature {numbers['t']:.2f} (from 2 to 0.5)" in goals.words
+            assert f"mean SSE {row['sse_run']:.2g}" in goals.words
 
-    def test_the_table_is_the_library_s(self, interactive):
-        data = interactive("die_revisited").data
-        for temperature in (0.5, 1, 3):
-            least, _ = row(data, "squared error", "least", temperature)
-            found = die.expected_loss_minimiser(DIE, temperature)
+    @pytest.mark.parametrize("loss", LOSSES)
+    def test_the_runs_are_the_library_s(self, interactive, loss):
+        goals = interactive("die_revisited")
+        run = die.train(DIE, num_steps=10_000, replicates=30, rng=1, **LOSSES[loss])
+        goals.set("loss", loss)
+        for step in (0, 2500, 7000, 10_000):
+            goals.set("step of the runs", step)
+            end = die.sse(DIE, run.probs)
+            expected = run.distance[step].mean() if step < 10_000 else end.mean()
+            assert goals.numbers["sse_run"] == pytest.approx(expected, abs=1e-6)
+        learned = [goals.numbers[f"b{k}"] for k in range(6)]
+        np.testing.assert_allclose(learned, run.probs.mean(axis=0), atol=1e-6)
+
+    def test_the_goals_are_the_library_s(self, interactive):
+        goals = interactive("die_revisited")
+        for step in (0, 5000, 10_000):
+            goals.set("step of the runs", step)
+            found = die.expected_loss_minimiser(DIE, goals.numbers["t"])
+            least = [goals.numbers[f"a{k}"] for k in range(6)]
             np.testing.assert_allclose(least, found.round(2), atol=1e-6)
-        run = die.train(DIE, replicates=30, rng=1)
-        trained, spread = row(data, "squared error", "run", 1000)
-        np.testing.assert_allclose(trained, run.probs.mean(axis=0).round(4), atol=1e-6)
-        mean = die.sse(DIE, run.probs).mean()
-        assert die.sse(DIE, trained) + spread == pytest.approx(mean, abs=1e-4)
+        # At the goal of the cross-entropy the mean relaxed sample is the die.
+        goals.set("loss", "cross-entropy")
+        for step in (0, 10_000):
+            goals.set("step of the runs", step)
+            q = np.array([goals.numbers[f"a{k}"] for k in range(6)])
+            np.testing.assert_allclose(relaxed_mean(np.log(q), goals.numbers["t"]), DIE, atol=1e-3)
 
     def test_the_words_follow_the_controls(self, interactive):
         goals = interactive("die_revisited")
-        assert goals.words.startswith("squared error, temperature 0.50")
+        assert goals.words.startswith("squared error, step 0: temperature 2.00")
         goals.set("loss", "cross-entropy")
-        goals.set("temperature", 3)
-        goals.set("training steps", 10_000)
-        assert goals.words.startswith(
-            "cross-entropy, temperature 3.00: least expected loss at SSE 0.2"
-        )
-        assert "30 runs of 10,000 steps: mean SSE" in goals.words
+        goals.set("step of the runs", 10_000)
+        assert goals.words.startswith("cross-entropy, step 10,000: temperature 0.50")
+        assert "30 runs: mean SSE" in goals.words

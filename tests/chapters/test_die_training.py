@@ -100,20 +100,29 @@ class TestInteractive:
 
     def test_each_step_agrees_with_the_library(self, interactive):
         run = interactive("die_training")
-        logits = {row["step"]: [row[f"l{k}"] for k in range(6)] for row in run.data}
-        assert list(logits) == list(range(0, 1001, 10))
+        logits = np.array([[row[f"l{k}"] for k in range(6)] for row in run.data])
+        losses = np.array([row["loss"] for row in run.data])
+        assert [row["step"] for row in run.data] == list(range(0, 1001, 10))
         temperatures = exponential_schedule(2.0, 0.5, 1000)
+        distances = die.sse(PROBS, special.softmax(logits, axis=1))
         for step in (0, 10, 370, 750, 990, 1000):
             run.set("steps taken", step)
-            learned = special.softmax(logits[step])
+            place = step // 10
+            learned = special.softmax(logits[place])
             gaps = np.abs(learned - PROBS)
+            rises = (np.diff(distances[: place + 1]) > 0).sum()
             numbers = run.numbers
             for k in range(6):
                 assert numbers[f"q{k}"] == pytest.approx(learned[k], abs=1e-6)
-            assert numbers["sse"] == pytest.approx(die.sse(PROBS, learned), abs=1e-6)
+            assert numbers["distance"] == pytest.approx(distances[place], abs=1e-6)
             assert numbers["gap"] == pytest.approx(gaps.max(), abs=1e-6)
             assert numbers["temperature"] == pytest.approx(temperatures[min(step, 999)], abs=1e-6)
+            assert numbers["rises"] == rises
+            if step:
+                recent = losses[max(1, place - 9) : place + 1].mean()
+                assert numbers["recent"] == pytest.approx(recent, abs=1e-6)
             assert f"after {step} steps" in run.words
+            assert f"grew in {rises} of {place} stretches" in run.words
             assert f"largest gap {gaps.max():.3f}, at face {gaps.argmax()}" in run.words
 
     def test_the_recorded_run_is_the_librarys(self, interactive):
@@ -123,7 +132,28 @@ class TestInteractive:
         learned = [run.numbers[f"q{k}"] for k in range(6)]
         assert learned == pytest.approx(same.probs[0], abs=1e-6)
         run.set("steps taken", 500)
-        assert run.numbers["sse"] == pytest.approx(same.distance[500, 0], abs=1e-6)
+        assert run.numbers["distance"] == pytest.approx(same.distance[500, 0], abs=1e-6)
+
+    def test_its_losses_are_those_of_the_expected_loss(self, interactive):
+        # The mean of 100 losses at its expectation, to z = 5 of the spread of these losses.
+        run = interactive("die_training")
+        for step in (100, 500, 1000):
+            run.set("steps taken", step)
+            rows = run.data[step // 10 - 9 : step // 10 + 1]
+            heats = exponential_schedule(2.0, 0.5, 1000)[step - 100 : step : 10]
+            expected = [
+                sum(die.expected_loss(PROBS, [row[f"l{k}"] for k in range(6)], t, 20))
+                for row, t in zip(rows, heats, strict=True)
+            ]
+            error = np.std([row["loss"] for row in rows]) / np.sqrt(10)
+            assert abs(run.numbers["recent"] - np.mean(expected)) < 5 * error
+
+    def test_all_panels_share_the_cursor(self, interactive):
+        run = interactive("die_training")
+        run.set("steps taken", 640)
+        script = """box => [...box.querySelectorAll('.mark-rule.role-mark line')]
+            .map(line => line.__data__.datum).filter(({name}) => !name).map(({step}) => step)"""
+        assert run.box.evaluate(script) == [640, 640]
 
     def test_the_words_follow_the_slider(self, interactive):
         run = interactive("die_training")

@@ -6,6 +6,7 @@ from scipy import special, stats
 
 from gumbel_lib import gumbel_max, standard_gumbel
 from gumbel_lib.chapters import claims_of
+from gumbel_lib.chapters.gumbel_max.interactive import SIZES
 
 CLAIMS = claims_of("gumbel_max")
 SD = np.pi / np.sqrt(6)
@@ -68,12 +69,21 @@ def test_a_plausible_mistake_is_caught(label, wrong):
 
 
 LAWS = {
-    "Gumbel": stats.gumbel_r,
-    "reversed Gumbel": stats.gumbel_l,
     "Normal": stats.norm(scale=SD),
+    "reversed Gumbel": stats.gumbel_l,
     "logistic": stats.logistic(scale=SD * np.sqrt(3) / np.pi),
     "uniform": stats.uniform(scale=SD * np.sqrt(12)),
 }
+
+
+def levels(draws):
+    """The page's levels, in 64-bit integers."""
+    counter = np.arange(3 * draws, dtype=np.uint64)
+    low = np.uint64(2**32 - 1)
+    state = (counter * np.uint64(747796405) + np.uint64(2891336453)) & low
+    mixed = (state >> ((state >> np.uint64(28)) + np.uint64(4))) ^ state
+    word = (mixed * np.uint64(277803737)) & low
+    return ((((word >> np.uint64(22)) ^ word) + 0.5) / 2**32).reshape(draws, 3)
 
 
 class TestInteractive:
@@ -81,8 +91,7 @@ class TestInteractive:
 
     def test_the_race_agrees_with_the_library(self, interactive):
         race = interactive("gumbel_max")
-        levels = np.array([[row["u0"], row["u1"], row["u2"]] for row in race.data])
-        cases = [("Gumbel", 2000, 1.3, -0.4), ("Gumbel", 340, -3, 3)]
+        cases = [("Normal", 100_000, 1.3, -0.4), ("Normal", 320, -3, 3)]
         cases += [(law, 1000, 0.5, 0.2) for law in LAWS]
         for law, n, first, last in cases:
             race.set("noise", law)
@@ -90,18 +99,48 @@ class TestInteractive:
             race.set("logit of class 0", first)
             race.set("logit of class 2", last)
             logits = np.array([first, -1.2, last])
-            draws = gumbel_max(logits, LAWS[law].ppf(levels[:n]))
-            shares = np.bincount(draws, minlength=3) / n
+            probs = special.softmax(logits)
             numbers = race.numbers
-            for k in range(3):
-                assert numbers[f"share{k}"] == pytest.approx(shares[k], abs=1e-6)
-                assert numbers[f"p{k}"] == pytest.approx(special.softmax(logits)[k], abs=1e-6)
-            assert f"{law} noise, {n} draws" in race.words
+            for noise, z in ((LAWS[law], "z_h"), (stats.gumbel_r, "z_g")):
+                draws = gumbel_max(logits, noise.ppf(levels(n)))
+                shares = np.bincount(draws, minlength=3) / n
+                largest = abs((shares - probs) / np.sqrt(probs * (1 - probs) / n)).max()
+                assert numbers[z] == pytest.approx(largest, abs=1e-6)
+                wins = [numbers[f"{z[-1]}{k}"] for k in range(3)]
+                assert wins == np.bincount(draws, minlength=3).tolist()
+            assert [numbers[f"p{k}"] for k in range(3)] == pytest.approx(probs, abs=1e-6)
+            assert f"{law} noise, {n:,} draws" in race.words
 
-    def test_other_noise_leaves_the_band(self, interactive):
+    def test_the_levels_are_as_good_as_random(self):
+        """Each of the five would fail random levels with probability 6e-7, that of z = 5."""
+        u = levels(100_000)
+        assert stats.kstest(u.ravel(), "uniform").pvalue > 6e-7
+        cells = np.floor(8 * u).astype(int) @ [64, 8, 1]  # one draw's three levels together
+        assert stats.chisquare(np.bincount(cells, minlength=512)).pvalue > 6e-7
+        for lag in (1, 2, 3):
+            z = np.sqrt(u.size) * np.corrcoef(u.ravel()[lag:], u.ravel()[:-lag])[0, 1]
+            assert abs(z) < 5
+
+    def test_normal_noise_is_found_out_where_the_description_says(self, interactive):
         race = interactive("gumbel_max")
-        assert "inside the band" in race.words
-        race.set("noise", "reversed Gumbel")
-        for k, logit in enumerate((-2.3, 0, 0)):
-            race.set(f"logit of class {k}", logit)
-        assert "OUTSIDE the band" in race.words
+        for n, words in ((20_000, "inside the band; Gumbel"), (25_000, "OUTSIDE the band; Gumbel")):
+            race.drag("n", n)
+            assert f"Normal noise, {n:,} draws" in race.words
+            assert words in race.words
+        race.set("number of draws", 100_000)
+        assert race.words.endswith(", inside")
+
+    def test_every_count_is_drawn(self, interactive):
+        race = interactive("gumbel_max")
+        race.set("number of draws", 4000)
+        drawn = race.box.evaluate(
+            "box => [...box.querySelectorAll('[class*=mark-line] path')]"
+            ".flatMap(path => path.__data__.mark.items.map(item => item.datum))"
+        )
+        logits = np.round(np.log([0.6, 0.3, 0.1]), 1)
+        won = gumbel_max(logits, stats.gumbel_r.ppf(levels(4000)))
+        gumbel = [row for row in drawn if row["noise"] == "Gumbel noise"]
+        assert [row["size"] for row in gumbel] == [size for size in SIZES if size <= 4000]
+        for row in gumbel:
+            counts = np.bincount(won[: row["size"]], minlength=3)
+            assert [row[f"g{k}"] for k in range(3)] == counts.tolist()

@@ -44,3 +44,27 @@ class TestInteractive:
             winner = "ABC"[winners[-1]]
             assert f"Draw {draw}, " in glance.words
             assert f"Winner: {winner}" in glance.words
+
+    def test_a_logit_is_dragged_and_draws_arrive(self, interactive):
+        glance = interactive("index")
+        for k, logit in enumerate([2.0, -1.5, 0.7]):
+            glance.drag(f"l{k}", logit)
+            slider = glance.box.get_by_label(f"logit of {'ABC'[k]}")
+            assert float(slider.input_value()) == pytest.approx(logit)
+        assert glance.numbers["p1"] == pytest.approx(special.softmax([2.0, -1.5, 0.7])[1], abs=1e-6)
+        glance.box.evaluate("""box => {
+          window.seen = [];
+          box.view.addSignalListener("arrival", (name, value) => seen.push(value));
+        }""")
+        glance.box.get_by_role("button", name="Draw 1", exact=True).click()
+        glance.page.wait_for_function("window.seen.at(-1) === 1")
+        seen = glance.page.evaluate("seen")
+        assert seen == sorted(seen)
+        assert seen[0] < 0.5
+        assert len(seen) > 3
+        assert "Draw 2, " in glance.words
+        # Who does something else meanwhile finds the draw arrived.
+        glance.box.get_by_role("button", name="Draw 1", exact=True).click()
+        glance.page.wait_for_function("window.seen.at(-1) < 1")
+        glance.set("draws", 9)
+        assert glance.box.evaluate("box => box.view.signal('arrival')") == 1

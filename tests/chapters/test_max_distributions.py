@@ -8,7 +8,7 @@ from scipy import stats
 from gumbel_lib.chapters import claims_of
 from gumbel_lib.chapters.max_distributions import claims
 from gumbel_lib.chapters.max_distributions.claims import PARENTS
-from gumbel_lib.chapters.max_distributions.interactive import SIZES
+from gumbel_lib.chapters.max_distributions.interactive import MAXIMA, SIZES
 from gumbel_lib.maxima import gumbel_limit, maximum_cdf, maximum_pdf, sup_distance
 
 CLAIMS = claims_of("max_distributions")
@@ -76,7 +76,7 @@ def test_the_bound_on_misses_is_one():
 
 def choose(chart, parent, n):
     chart.set("parent", parent)
-    chart.set("block size (step)", SIZES.index(n))
+    chart.set("block size n", n)
 
 
 class TestInteractive:
@@ -102,14 +102,41 @@ class TestInteractive:
             choose(chart, parent, n)
             drawn = chart.box.evaluate(
                 "box => [...box.querySelectorAll('.mark-line.role-mark path')]"
-                ".flatMap(path => path.__data__.mark.items.map(item => item.datum))"
+                ".map(path => path.__data__.mark.items.map(item => item.datum))"
             )
-            exact = [row for row in drawn if row["law"] == "exact law"]
-            z = np.array([row["z"] for row in exact])
+            lines = [rows for rows in drawn if rows[0]["law"] == "exact law"]
+            z = np.array([row["z"] for row in lines[0]])
             loc, scale = gumbel_limit(PARENTS[parent], n)
+            density = scale * maximum_pdf(PARENTS[parent], n, loc + scale * z)
             truth = maximum_cdf(PARENTS[parent], n, loc + scale * z)
             assert [z[0], z[-1]] == pytest.approx([-3, 8])
-            assert [row["cdf"] for row in exact] == pytest.approx(truth, abs=1e-6)
+            for rows, exact in zip(lines, (density, truth), strict=True):
+                assert [row["value"] for row in rows] == pytest.approx(exact, abs=1e-6)
+
+    @pytest.mark.parametrize("parent", PARENTS)
+    def test_maxima_are_counted_and_drawn_by_the_exact_law(self, interactive, parent):
+        chart = interactive("max_distributions")
+        for n, count in ((2, 10), (10, 40), (10_000, MAXIMA)):
+            choose(chart, parent, n)
+            chart.set("maxima drawn", count)
+            maxima = np.array([row[f"{parent} {n}"] for row in chart.data])[:count]
+            loc, scale = gumbel_limit(PARENTS[parent], n)
+            law = maximum_cdf(PARENTS[parent], n, loc + scale * np.sort(maxima))
+            # At z = 5: a false alarm in about 1.7 million seeds.
+            assert stats.kstest(law, "uniform").pvalue > 6e-7
+            numbers = chart.numbers
+            assert numbers["below"] == (maxima < 0).sum()
+            assert numbers["share"] == pytest.approx((maxima < 0).mean(), abs=1e-6)
+            chance = maximum_cdf(PARENTS[parent], n, loc).item()
+            assert numbers["chance"] == pytest.approx(chance, abs=1e-6)
+            bars = chart.box.evaluate(
+                "box => [...box.querySelectorAll('.mark-rect.role-mark path')]"
+                ".map(path => path.__data__.datum)"
+            )
+            places = np.array([bar["left"] for bar in bars])
+            heights = [((maxima >= left) & (maxima < left + 0.5)).mean() / 0.5 for left in places]
+            assert [bar["value"] for bar in bars] == pytest.approx(heights, abs=1e-6)
+            assert sum(bar["number"] for bar in bars) == count
 
     def test_the_words_name_the_case(self, interactive):
         chart = interactive("max_distributions")

@@ -147,6 +147,17 @@ CASES = [
 ]
 
 
+BARS = """box => [...box.querySelectorAll('.mark-rect path')].map(path => path.__data__.datum)
+    .filter(datum => 'b' in datum).map(({b}) => b)"""
+# The n-th point that no other covers, and where on the screen.
+UNCOVERED = """(box, n) => [...box.querySelectorAll('[class*=pick_dot] path')].map(path => {
+    const {x, y, width, height} = path.getBoundingClientRect();
+    const [right, down] = [x + width / 2, y + height / 2];
+    const {dot} = path.__data__.datum;
+    return document.elementFromPoint(right, down) === path && [dot, right, down];
+  }).filter(Boolean)[n]"""
+
+
 class TestInteractive:
     """The interactive of relaxation agrees with the library."""
 
@@ -170,15 +181,16 @@ class TestInteractive:
                     assert numbers[f"{name}{k}"] == pytest.approx(entry, abs=1e-6)
             near = (b.max(axis=1) > 0.99).mean()
             assert numbers["near"] == pytest.approx(near, abs=1e-6)
-            assert f"temperature {temperature:.2f}: {100 * near:.1f}% of" in cloud.words
+            assert (
+                f"temperature {temperature:.2f}: {round(400 * near)} of 400 samples" in cloud.words
+            )
 
     def test_each_point_lies_where_the_library_puts_it(self, interactive):
         cloud = interactive("relaxation")
         noise = np.array([[row["g0"], row["g1"], row["g2"]] for row in cloud.data])
         cloud.set("temperature", 0.05)
-        script = """box => [...box.querySelectorAll('.mark-symbol path')]
-            .map(path => path.__data__.datum).filter(datum => 'winner' in datum)
-            .map(datum => [datum.b0, datum.b1, datum.b2])"""
+        script = """box => [...box.querySelectorAll('[class*=pick_dot] path')]
+            .map(path => path.__data__.datum).map(datum => [datum.b0, datum.b1, datum.b2])"""
         drawn = np.array(cloud.box.evaluate(script))
         expected = gumbel_softmax(np.array([-0.5, -1.2, -2.3]), noise, 0.05)
         assert drawn == pytest.approx(expected, abs=1e-6)
@@ -186,8 +198,44 @@ class TestInteractive:
     def test_the_temperature_moves_no_winner(self, interactive):
         cloud = interactive("relaxation")
         before = cloud.words.splitlines()
-        cloud.set("temperature", 5)
+        cloud.set("temperature", 0.05)
         after = cloud.words.splitlines()
         assert before[2] == after[2]
         assert before[0] != after[0]
         assert "mean of b" in after[1]
+
+    def test_the_slider_shows_the_entries_of_any_sample(self, interactive):
+        cloud = interactive("relaxation")
+        noise = np.array([[row["g0"], row["g1"], row["g2"]] for row in cloud.data])
+        logits = np.array([-0.5, -1.2, -2.3])
+        for sample, temperature in ((1, 5), (17, 0.5), (400, 0.05)):
+            cloud.set("sample with the ring", sample)
+            cloud.set("temperature", temperature)
+            expected = gumbel_softmax(logits, noise[sample - 1], temperature)
+            for entry, name in zip(expected, ("c0", "c1", "c2"), strict=True):
+                assert cloud.numbers[name] == pytest.approx(entry, abs=1e-6)
+            assert cloud.box.evaluate(BARS) == pytest.approx(expected, abs=1e-6)
+            assert f"sample {sample}: b = {expected[0]:.3f}" in cloud.words
+
+    def test_a_click_on_a_point_chooses_it(self, interactive):
+        cloud = interactive("relaxation")
+        cloud.set("temperature", 1)
+        for nth in (0, 20):
+            sample, x, y = cloud.box.evaluate(UNCOVERED, nth)
+            cloud.page.mouse.click(x, y)
+            slider = cloud.box.get_by_role("slider", name="sample with the ring")
+            assert slider.input_value() == str(sample)
+            # Beside the points a click chooses nothing.
+            cloud.box.locator(".chart svg").click(position={"x": 3, "y": 3})
+            assert slider.input_value() == str(sample)
+            cloud.drawn()
+            assert f"sample {sample}: b = " in cloud.words
+
+    def test_run_cools_the_cloud(self, interactive):
+        cloud = interactive("relaxation")
+        cloud.page.emulate_media(reduced_motion="reduce")
+        assert cloud.words.startswith("temperature 5.00")
+        cloud.box.get_by_role("button", name="Run").click()
+        cloud.drawn()
+        assert cloud.words.startswith("temperature 0.05")
+        cloud.page.emulate_media(reduced_motion="no-preference")

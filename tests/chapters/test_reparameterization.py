@@ -96,7 +96,7 @@ class TestInteractive:
         chart = interactive("reparameterization")
         noise = frozen(chart)
         assert noise.shape == (400, 3)
-        for logit, n in [(1, 5), (-5, 400), (5, 400), (0.2, 1), (-1.3, 37), (2.4, 200)]:
+        for logit, n in [(1, 5), (-5, 400), (5, 400), (0.2, 1), (-1.3, 37), (2.4, 206)]:
             chart.set("logit of class 0", logit)
             chart.set("draws averaged", n)
             logits = np.array([logit, *STAY])
@@ -135,3 +135,11 @@ class TestInteractive:
         ]
         chart.set("draws averaged", 1)
         assert "1 of 1 draw picks class 0" in chart.words
+
+    def test_the_line_is_dragged(self, interactive):
+        chart = interactive("reparameterization")
+        for logit in (-2.3, 4.9):
+            chart.drag("l0", logit)
+            p = special.softmax([logit, *STAY])[0]
+            assert chart.numbers["probability"] == pytest.approx(p, abs=1e-6)
+            assert f"logit {logit}".replace("-", "\N{MINUS SIGN}") in chart.words

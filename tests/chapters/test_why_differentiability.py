@@ -172,8 +172,7 @@ class TestInteractive:
 
     def test_the_words_tell_when_the_sign_is_wrong(self, interactive):
         chart = interactive("why_differentiability")
-        assert "slope at A: −1.000 (1 slope)" in chart.words
-        assert "−0.875 (2 values), off by 0.125" in chart.words
+        assert "slope −1.000, from probes 0.50 to either side −0.875, off by 0.125" in chart.words
         move(chart, 1.8, 0.4)
         assert "WRONG SIGN" not in chart.words
         move(chart, 1.8, 0.5)
@@ -185,16 +184,49 @@ class TestInteractive:
         slider.press("ArrowRight")
         chart.set("probe distance h", 0.5)
         assert chart.numbers["x"] == pytest.approx(1.02)
+        chart.drag("x", -1.2)
+        assert chart.numbers["x"] == pytest.approx(-1.2)
+        assert float(slider.input_value()) == pytest.approx(-1.2)
 
-        strips = chart.box.locator(".strips_marks path")
-        start, stop = (strips.nth(k).bounding_box() for k in (50, 170))  # x = -1.2 and x = 1.2
-        height = start["y"] + start["height"] / 2
-        mouse = chart.page.mouse
-        mouse.move(start["x"] + start["width"] / 2, height)
-        mouse.down()
-        mouse.move(stop["x"] + stop["width"] / 2, height, steps=5)
-        mouse.up()
-        mouse.move(start["x"], height)
-        chart.set("probe distance h", 0.6)
-        assert chart.numbers["x"] == pytest.approx(1.2)
-        assert float(slider.input_value()) == pytest.approx(1.2)
+    @pytest.mark.parametrize(
+        ("x", "h", "rate"), [(1.0, 0.5, 0.2), (-2.2, 1.0, 0.5), (2.2, 0.05, 0.05), (0.3, 1.0, 0.3)]
+    )
+    def test_both_trails_agree_with_gradient_descent(self, interactive, x, h, rate):
+        chart = interactive("why_differentiability")
+        move(chart, x, h)
+        chart.set("learning rate", rate)
+        slope = jax.grad(f)
+        slopes, probes = [x], [x]
+        for step in range(21):
+            if step in (0, 1, 7, 20):
+                chart.set("steps downhill", step)
+                numbers = chart.numbers
+                assert numbers["by_slopes"] == pytest.approx(slopes[-1], abs=1e-6)
+                assert numbers["by_probes"] == pytest.approx(probes[-1], abs=1e-6)
+                assert numbers["reached"] == pytest.approx(f(slopes[-1]), abs=1e-6)
+                assert numbers["reached_by_probes"] == pytest.approx(f(probes[-1]), abs=1e-6)
+                words = (
+                    "1 step by slopes: 1 evaluation," if step == 1 else f"{step} steps by slopes: "
+                )
+                assert words in chart.words
+                assert f"by probes: {2 * step} evaluations" in chart.words
+            slopes.append(slopes[-1] - rate * float(slope(slopes[-1])))
+            probes.append(probes[-1] - rate * (f(probes[-1] + h) - f(probes[-1] - h)) / (2 * h))
+        drawn = chart.box.evaluate(
+            "box => [...box.querySelectorAll('.mark-symbol.role-mark path')]"
+            ".map(path => path.__data__.datum).filter(row => row.by)"
+        )
+        for by, price, trail in (("by slopes", 1, slopes), ("by probes", 2, probes)):
+            rows = [row for row in drawn if row["by"] == by]
+            assert len(rows) == 2 * 21  # on the curve and over the evaluations
+            for row in rows:
+                place = trail[int(row["step"])]
+                assert [row["x"], row["y"]] == pytest.approx([place, f(place)], abs=1e-6)
+                assert row["evaluations"] == price * row["step"]
+
+    def test_probes_far_away_lead_into_the_other_valley(self, interactive):
+        chart = interactive("why_differentiability")
+        move(chart, 0.3, 1)
+        chart.set("steps downhill", 20)
+        assert chart.numbers["by_slopes"] > 1
+        assert chart.numbers["by_probes"] < -1

@@ -4,6 +4,8 @@
 (() => {
   const root = document.documentElement.dataset.content_root ?? "./";
   const TRY = "#try:"; // begins an address with a state
+  const ARRIVAL = 700; // milliseconds in which what is new arrives
+  const FAST = 100; // milliseconds: nothing arrives in a run with shorter steps
   let loading;
 
   function loadVega() {
@@ -26,43 +28,121 @@
     // Vega measures text in the font it is told, so tell it the page's.
     const family = JSON.stringify(getComputedStyle(box).fontFamily);
     const spec = JSON.parse(box.querySelector("script").textContent.replaceAll('"sans-serif"', family));
-    delete spec.$schema; // it asks for Vega 5; Vega 6 draws the same
     controls.replaceChildren();
-    const options = { actions: false, bind: controls, mode: "vega", renderer: "svg", tooltip: false };
-    box.view = (await vegaEmbed(chart, spec, options)).view;
+    const view = new vega.View(vega.parse(spec), { bind: controls, container: chart, renderer: "svg" });
+    await view.runAsync();
+    box.view = view;
     // The chart stays a picture with its description; Vega gives the box a role and name of its own.
     chart.querySelector("svg").ariaHidden = "true";
     chart.role = "img";
     chart.ariaLabel = description;
     chart.ariaRoleDescription = null;
-    // A control is named after what it sets, without the value, which is read beside the name.
+    const bound = spec.signals.filter(({ bind }) => bind);
     for (const control of controls.querySelectorAll("input, select")) {
-      control.ariaLabel = control.closest(".vega-bind").querySelector(".vega-bind-name").textContent;
+      const label = control.closest(".vega-bind").querySelector(".vega-bind-name").textContent;
+      const { name, bind } = bound.find((signal) => signal.bind.name === label);
+      const numbers = bind.options?.every(Number.isFinite);
+      const shown = numbers ? slide(box.view, control, name, bind.options) : control;
+      // A control is named after what it sets, without the value, which is read beside the name.
+      shown.ariaLabel = label;
     }
-    // A finger that drags a point keeps reporting where it is, not where it started.
-    chart.addEventListener("pointerdown", ({ target, pointerId }) => {
-      if (target.hasPointerCapture?.(pointerId)) target.releasePointerCapture(pointerId);
-    });
     const speak = () => {
-      const words = chart.querySelector(".readout_marks text")?.textContent ?? "";
+      const words = chart.querySelector("[class*=readout] text")?.textContent ?? "";
       if (words !== output.textContent) output.textContent = words;
     };
     new MutationObserver(speak).observe(chart, { characterData: true, childList: true, subtree: true });
     speak();
-    handle(box, spec.signals.filter(({ bind }) => bind), box.dataset.run && JSON.parse(box.dataset.run));
+    // Vega hears of the window's size alone, but a sidebar changes the width of the page too; and it
+    // measures the panels anew only if told to.
+    let width = box.clientWidth;
+    new ResizeObserver(() => {
+      if (width === box.clientWidth) return;
+      width = box.clientWidth;
+      box.view.resize();
+      dispatchEvent(new Event("resize"));
+    }).observe(box);
+    handle(box, spec, bound, JSON.parse(box.dataset.run ?? "null"));
     box.dataset.live = "";
   }
 
-  // Buttons, and the state of the controls in the address, so that it can be shared and survives a
-  // reload. The buttons of a run move one slider; where motion is unwelcome they jump.
-  function handle(box, bound, run) {
+  // A slider that moves over numbers, in place of their menu.
+  function slide(view, menu, name, numbers) {
+    const slider = document.createElement("input");
+    Object.assign(slider, { type: "range", min: 0, max: numbers.length - 1, step: 1 });
+    const words = document.createElement("span");
+    const show = () => {
+      slider.value = numbers.indexOf(view.signal(name));
+      words.textContent = slider.ariaValueText = view.signal(name).toLocaleString("en");
+    };
+    slider.addEventListener("input", () => view.signal(name, numbers[slider.value]).runAsync());
+    view.addSignalListener(name, show);
+    show();
+    menu.replaceWith(slider, words);
+    return slider;
+  }
+
+  // The steps of a control, counted from 0.
+  function stepsOf({ min, max, step, options }) {
+    if (options) {
+      const nearer = (value, i, j) => (Math.abs(options[i] - value) < Math.abs(options[j] - value) ? i : j);
+      return {
+        last: options.length - 1,
+        at: (i) => options[i],
+        find: (value) => options.reduce((nearest, _, i) => nearer(value, i, nearest), 0),
+      };
+    }
+    return {
+      last: Math.round((max - min) / step),
+      at: (i) => Math.min(max, Number((min + i * step).toPrecision(9))),
+      find: (value) => Math.round((value - min) / step),
+    };
+  }
+
+  // Reports where on an axis's scale the pointer drags a handle, a mark named after what it sets;
+  // and what a mark that is chosen by a click sets.
+  function watchHandles(box, spec, report) {
+    const chart = box.querySelector(".chart");
+    chart.addEventListener("click", ({ target }) => {
+      const mark = target.closest("[class*=pick_]")?.classList.item(2);
+      if (!mark) return;
+      const [, name] = mark.match(/^pick_(\w+?)(?:_\d+)?_marks$/);
+      report(name, target.__data__.datum[name]);
+    });
+    chart.addEventListener("pointerdown", (event) => {
+      const { target, pointerId } = event;
+      // A finger that drags a mark keeps reporting where it is, not where it started.
+      if (target.hasPointerCapture?.(pointerId)) target.releasePointerCapture(pointerId);
+      const mark = target.closest("[class*=drag_]")?.classList.item(2);
+      if (!mark) return;
+      const [, axis, name] = mark.match(/^drag_([xy])_(\w+?)(?:_\d+)?_marks$/);
+      const parts = spec.marks.flatMap((part) => [part, ...(part.marks ?? [])]);
+      const { update } = parts.find((part) => part.name === mark).encode;
+      const scale = box.view.scale((update[axis] ?? update[`${axis}c`]).scale);
+      const drag = ({ clientX, clientY }) => {
+        const panel = chart.querySelector(`.${mark}`).getScreenCTM();
+        report(name, scale.invert(new DOMPoint(clientX, clientY).matrixTransform(panel.inverse())[axis]));
+      };
+      const drop = new AbortController();
+      const { signal } = drop;
+      addEventListener("pointermove", drag, { signal });
+      for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => drop.abort(), { signal });
+      drag(event);
+    });
+  }
+
+  // Buttons, marks that can be dragged, and the state of the controls in the address, so that it can
+  // be shared and survives a reload. The buttons of a run move one slider; where motion is unwelcome
+  // they jump.
+  function handle(box, spec, bound, run) {
     const { view } = box;
     const output = box.querySelector("output");
     const bar = box.querySelector(".buttons");
     const first = bound.map(({ name }) => [name, view.signal(name)]);
     const set = (name, value) => view.signal(name, value).runAsync();
-    let frame;
-    let pause = () => {};
+    const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const clamp = (i, last) => Math.max(0, Math.min(last, i));
+    let moving;
+    let toggle;
 
     function button(text, action) {
       const made = document.createElement("button");
@@ -73,42 +153,62 @@
       return made;
     }
 
+    // Draws shares that grow to 1 in so many milliseconds, unless something else happens.
+    function move(milliseconds, draw) {
+      let began;
+      const frame = async (now) => {
+        if (moving !== frame) return;
+        began ??= now;
+        const share = Math.min(1, (now - began) / milliseconds);
+        await draw(share);
+        if (moving !== frame) return;
+        if (share < 1) requestAnimationFrame(frame);
+        else pause();
+      };
+      moving = frame;
+      requestAnimationFrame(frame);
+    }
+
+    function pause() {
+      if (!moving) return;
+      moving = undefined;
+      toggle.textContent = "Run";
+      output.ariaLive = null;
+      if (run.arrival) set(run.arrival, 1);
+    }
+
     if (run) {
-      const { min, max, step } = bound.find(({ name }) => name === run.parameter).bind;
-      const [begin, end] = run.down ? [max, min] : [min, max];
-      const value = () => view.signal(run.parameter);
+      const { last, at, find } = stepsOf(bound.find(({ name }) => name === run.parameter).bind);
+      const [begin, end] = run.down ? [last, 0] : [0, last];
+      const now = () => find(view.signal(run.parameter));
       for (const [text, by] of Object.entries(run.steps)) {
         button(text, () => {
           pause();
-          set(run.parameter, Math.max(min, Math.min(max, value() + by)));
+          const next = clamp(now() + by, last);
+          const arrives = run.arrival && next !== now() && !still();
+          if (arrives) view.signal(run.arrival, 0);
+          set(run.parameter, at(next));
+          if (arrives) move(ARRIVAL, (share) => set(run.arrival, share));
         });
       }
-      const toggle = button("Run", () => (frame ? pause() : play()));
-      pause = () => {
-        cancelAnimationFrame(frame);
-        frame = undefined;
-        toggle.textContent = "Run";
-        output.ariaLive = null;
-      };
-      const play = () => {
-        if (matchMedia("(prefers-reduced-motion: reduce)").matches) return set(run.parameter, end);
-        const from = value() === end ? begin : value();
-        const milliseconds = (1000 * run.seconds * Math.abs(end - from)) / (max - min);
-        let began;
-        const move = async (now) => {
-          began ??= now;
-          const share = Math.min(1, (now - began) / milliseconds);
-          const steps = Math.round((from + share * (end - from) - min) / step);
-          await set(run.parameter, share < 1 ? Number((min + steps * step).toPrecision(9)) : end);
-          if (!frame) return;
-          if (share < 1) frame = requestAnimationFrame(move);
-          else pause();
-        };
+      toggle = button("Run", () => {
+        const running = toggle.textContent === "Pause";
+        pause();
+        if (running) return;
+        if (still()) return set(run.parameter, at(end));
+        const from = now() === end ? begin : now();
+        const milliseconds = (1000 * run.seconds * Math.abs(end - from)) / last;
+        const arrives = run.arrival && milliseconds / Math.abs(end - from) > FAST;
         toggle.textContent = "Pause";
         output.ariaLive = "off"; // it would be read at every frame
-        frame = requestAnimationFrame(move);
-      };
-      box.querySelector(".controls").addEventListener("input", () => pause());
+        move(milliseconds, (share) => {
+          const place = from + share * (end - from);
+          const next = run.down ? Math.floor(place) : Math.ceil(place);
+          if (arrives) view.signal(run.arrival, 1 - Math.abs(next - place));
+          return set(run.parameter, at(next));
+        });
+      });
+      box.querySelector(".controls").addEventListener("input", pause);
     }
     button("Reset", () => {
       pause();
@@ -116,11 +216,18 @@
       view.runAsync();
     });
 
+    watchHandles(box, spec, (name, value) => {
+      pause();
+      const { last, at, find } = stepsOf(bound.find((control) => control.name === name).bind);
+      set(name, at(clamp(find(value), last)));
+    });
+
     const asked = new URLSearchParams(location.hash.startsWith(TRY) ? location.hash.slice(TRY.length) : "");
     for (const { name, bind } of bound) {
       const text = asked.get(name);
       const number = Number(text);
-      if (bind.options?.includes(text)) view.signal(name, text);
+      const option = bind.options?.find((value) => String(value) === text);
+      if (option !== undefined) view.signal(name, option);
       else if (text && !bind.options && number >= bind.min && number <= bind.max) view.signal(name, number);
     }
     view.runAsync();
@@ -192,24 +299,29 @@
 (() => {
   const scrolling = ".inline-figure, div.math, .wide, .highlight pre, .cell_output .output, .pst-scrollable-table-container";
 
+  // All is measured before anything changes, or each change would have the page laid out anew.
   function fit() {
-    for (const formula of document.querySelectorAll("span.math")) {
-      formula.classList.remove("wide");
+    const formulas = [...document.querySelectorAll("span.math")];
+    for (const formula of formulas) formula.classList.remove("wide");
+    const wide = formulas.filter((formula) => {
       const column = formula.closest("p, li, td, dd, figcaption") ?? formula.parentElement;
-      formula.classList.toggle("wide", formula.offsetWidth > column.clientWidth);
-    }
-    for (const box of document.querySelectorAll(scrolling)) {
-      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+      return formula.offsetWidth > column.clientWidth;
+    });
+    for (const formula of wide) formula.classList.add("wide");
+    const boxes = [...document.querySelectorAll(scrolling)];
+    for (const [box, left, hidden] of boxes.map(measure)) {
+      if (hidden > 0) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
-      mark(box);
+      mark(box, left, hidden);
     }
   }
 
+  const measure = (box) => [box, box.scrollLeft, box.scrollWidth - box.clientWidth];
+
   // Say where there is more to see.
-  function mark(box) {
-    const hidden = box.scrollWidth - box.clientWidth;
-    box.classList.toggle("more-left", box.scrollLeft > 1);
-    box.classList.toggle("more-right", box.scrollLeft < hidden - 1);
+  function mark(box, left, hidden) {
+    box.classList.toggle("more-left", left > 1);
+    box.classList.toggle("more-right", left < hidden - 1);
   }
 
   // All buttons that open a solution have one name; tell them apart.
@@ -220,7 +332,7 @@
     }
   }
 
-  addEventListener("scroll", ({ target }) => target.matches?.(scrolling) && mark(target), { capture: true, passive: true });
+  addEventListener("scroll", ({ target }) => target.matches?.(scrolling) && mark(...measure(target)), { capture: true, passive: true });
   addEventListener("load", fit);
   addEventListener("load", name);
   addEventListener("resize", fit);

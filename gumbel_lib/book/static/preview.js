@@ -1,10 +1,11 @@
 "use strict";
 
-// What a link leads to, a theorem, figure, formula, exercise or reference, is shown beside the link
-// while it is pointed at or has the focus. Escape closes it, and the pointer may rest on it.
+// What a link leads to, a theorem, figure, table, formula, exercise, reference, term, section or
+// chapter, is shown beside the link while it is pointed at or has the focus. Escape closes it, and
+// the pointer may rest on it.
 (() => {
-  const links = 'article a.internal[href*="#"]:not(.headerlink)';
-  const blocks = ".proof, .exercise, figure, div.math, dt";
+  const links = "article a.internal:not(.headerlink)";
+  const blocks = ".proof, .exercise, figure, table, div.math, dt, section";
   const pages = new Map();
   const box = document.createElement("div");
   box.className = "preview";
@@ -27,16 +28,29 @@
   async function content(link) {
     if (link.dataset.reference) return [link.dataset.reference];
     const url = new URL(link.href);
-    const place = (await read(url))?.getElementById(decodeURIComponent(url.hash.slice(1)));
-    const block = place?.closest(blocks);
-    if (!block) return [];
-    const parts = block.tagName === "DT" ? [block, block.nextElementSibling] : [block];
-    return parts.map((part) => {
+    const page = await read(url);
+    const place = url.hash ? page?.getElementById(decodeURIComponent(url.hash.slice(1))) : page?.querySelector("article section");
+    return excerpt(place?.closest(blocks)).filter(Boolean).map((part) => {
       const copy = part.cloneNode(true);
       copy.removeAttribute("id");
       copy.querySelectorAll(".headerlink, script, template").forEach((extra) => extra.remove());
-      return copy;
+      if (!/^H\d$/.test(copy.tagName)) return copy;
+      const title = document.createElement("p"); // a heading would be one of this page
+      title.className = "preview-title";
+      title.append(...copy.childNodes);
+      return title;
     });
+  }
+
+  // A term with its definition, which several terms may share; a section's title and first words.
+  function excerpt(block) {
+    if (block?.tagName === "DT") {
+      let definition = block;
+      while (definition && definition.tagName !== "DD") definition = definition.nextElementSibling;
+      return [block, definition];
+    }
+    if (block?.tagName === "SECTION") return [block.querySelector(":scope > :is(h1, h2, h3, h4)"), block.querySelector(":scope > p")];
+    return [block];
   }
 
   async function show(link) {
@@ -65,11 +79,10 @@
   }
 
   for (const link of document.querySelectorAll(links)) {
-    // The list of references is long, and each link to it has the reference as its title.
-    if (link.title) {
-      link.dataset.reference = link.title;
-      link.removeAttribute("title");
-    }
+    // The list of references is long, and each link to it has the reference as its title. The title of
+    // a link to a function is the function's name.
+    if (link.title && link.hash !== `#${link.title}`) link.dataset.reference = link.title;
+    link.removeAttribute("title");
     link.addEventListener("focus", () => later(() => show(link), 0));
     link.addEventListener("blur", () => later(hide, 0));
     link.addEventListener("pointerenter", ({ pointerType }) => pointerType === "mouse" && later(() => show(link), 250));

@@ -6,8 +6,8 @@ import altair as alt
 import numpy as np
 
 from ... import standard_gumbel
-from ...book.style import INK, MUTED, SERIES
-from ...book.vega import Interactive, Run, readout, rows, slider
+from ...book.style import INK, SERIES
+from ...book.vega import Interactive, Run, handle, readout, rows, slider
 
 DRAWS = 500
 NAMES = "ABC"
@@ -49,65 +49,69 @@ def glance() -> Interactive:
         "'\\nShares of ' + number + (number == 1 ? ' draw: ' : ' draws: ') + "
         f"{shares} + '; softmax(logits): ' + {probs}"
     )
+    # First the noise arrives, then the winner drops. It counts where it has landed.
     error = "5 * sqrt(datum.p * (1 - datum.p) / number)"
     classes = tally.transform_fold(["p0", "p1", "p2"], as_=["key", "p"]).transform_calculate(
         k="+substring(datum.key, 1)",
         name="substring('ABC', datum.k, datum.k + 1)",
         logit="[l0, l1, l2][datum.k]",
-        value="datum['s' + datum.k]",
-        won="datum.name == datum.winner ? 1 : 0",
-        share="datum['share' + datum.k]",
+        value="datum.logit + min(1, 2 * arrival) * (datum['s' + datum.k] - datum.logit)",
+        won="datum.name == datum.winner && arrival >= 0.5 ? 1 : 0",
+        falling="datum.name == datum.winner && arrival < 1 ? 1 : 0",
+        share="(datum['wins' + datum.k] - datum.falling) / max(1, number - (arrival < 1 ? 1 : 0))",
         low=f"max(0, datum.p - {error})",
         high=f"min(1, datum.p + {error})",
-        left="datum.k + 3.65",
-        middle="datum.k + 4",
-        right="datum.k + 4.35",
+        height="datum.share + (1 - datum.share) * (1 - pow(max(0, 2 * arrival - 1), 2))",
     )
     color = alt.Scale(domain=list(NAMES), range=list(SERIES[:3]))
     ink = alt.Stroke("name:N", scale=color, legend=None)
     fill = alt.Fill("name:N", scale=color, legend=None)
-    label = (
-        "datum.value == 1 ? ['B', 'draw ' + number] : datum.value == 5 ? ['B', 'all so far'] : "
-        "substring('ABC ABC', datum.value, datum.value + 1)"
-    )
-    axis = alt.Axis(
-        values=[0, 1, 2, 4, 5, 6], grid=False, labelExpr=label, labelOverlap=False, title=None
-    )
-    x = alt.X("k:Q", scale=alt.Scale(domain=[-0.6, 6.6]), axis=axis)
-    y = alt.Y("value:Q", title="logit (bar) + noise", scale=alt.Scale(domain=[-5, 9], clamp=True))
+    x = alt.X("name:N", title=None, axis=alt.Axis(labelAngle=0, labelFontSize=14))
+    y = alt.Y("value:Q", title="logit + noise", scale=alt.Scale(domain=[-5, 8], clamp=True))
+    at_logit = classes.encode(x=x, y="logit:Q")
+    handles = [
+        handle(
+            at_logit.transform_filter(f"datum.k == {k}").mark_tick(
+                opacity=0, orient="horizontal", thickness=28, width=80
+            ),
+            f"l{k}",
+            "y",
+        )
+        for k in range(3)
+    ]
     one = alt.layer(
         classes.mark_rule(strokeWidth=2).encode(x=x, y=y, y2="logit:Q", stroke=ink),
-        classes.mark_tick(
-            color=MUTED, opacity=1, orient="horizontal", thickness=3, width=26
-        ).encode(x=x, y="logit:Q"),
         classes.mark_point(opacity=1, size=140, strokeWidth=2).encode(
             x=x, y=y, stroke=ink, fill=fill, fillOpacity=alt.FillOpacity("won:Q", scale=None)
         ),
-    )
-    right = alt.Axis(title="share", orient="right", grid=False)
-    unit = alt.Scale(domain=[0, 1], clamp=True)
-    height = alt.Y("p:Q", scale=unit, axis=right)
-    many = alt.layer(
-        classes.mark_bar(fillOpacity=0.3).encode(
-            x="left:Q", x2="right:Q", y=height, y2=alt.datum(0), stroke=ink, fill=fill
-        ),
-        classes.mark_rule(color=INK, strokeWidth=2).encode(
-            x="middle:Q", y=alt.Y("low:Q", scale=unit), y2="high:Q"
-        ),
-        classes.mark_point(color=INK, filled=True, opacity=1, shape="diamond", size=80).encode(
-            x="middle:Q", y=alt.Y("share:Q", scale=unit)
-        ),
-    )
-    chart = alt.layer(one, many, readout(words)).resolve_scale(y="independent")
-    chart = chart.add_params(
+        at_logit.mark_tick(color=INK, opacity=1, orient="horizontal", thickness=4, width=36),
+        at_logit.mark_text(text="↕", dx=28, fontSize=18, fontWeight="bold"),
+        *handles,
+        readout(words),
+        title="The last draw",
+    ).add_params(
+        alt.param(name="arrival", value=1),
         slider("number", "draws", 1, DRAWS, 1, 1),
         *(slider(f"l{k}", f"logit of {NAMES[k]}", -3, 3, 0.1, [0.9, 0.4, 0][k]) for k in range(3)),
     )
+    high = alt.Y("share:Q", title="share of the draws", scale=alt.Scale(domain=[0, 1], clamp=True))
+    many = alt.layer(
+        classes.mark_bar(fillOpacity=0.3, size=46).encode(x=x, y=high, stroke=ink, fill=fill),
+        classes.mark_rule(color=INK, strokeWidth=2).encode(x=x, y="low:Q", y2="high:Q"),
+        classes.mark_point(color=INK, filled=True, opacity=1, shape="diamond", size=90).encode(
+            x=x, y="p:Q"
+        ),
+        classes.transform_filter("datum.falling && datum.won")
+        .mark_point(opacity=1, size=140)
+        .encode(x=x, y="height:Q", stroke=ink, fill=fill),
+        title="All draws so far, and softmax (diamonds)",
+    )
     return Interactive(
-        chart,
-        "Interactive. On the left, one draw: each class has a logit, the bar, and its sum with the "
-        "noise, the circle, filled for the winner. On the right, shares of the winners so far, as "
-        "diamonds, beside softmax(logits), as bars with their z = 5 band. Controls: the number of "
-        f"draws, up to {DRAWS}, and the three logits.",
-        Run("number", {"Draw 1": 1, "Draw 100": 100}, seconds=10),
+        [one, many],
+        "Interactive of two panels. The first shows one draw: each class has a logit, the bar, and "
+        "its sum with the noise, the circle, filled for the winner. The second shows the shares of "
+        "the winners so far, as bars, beside softmax(logits), as diamonds with their z = 5 band. "
+        f"Controls: the number of draws, up to {DRAWS}, and the three logits, which can also be "
+        "dragged in the first panel.",
+        Run("number", {"Draw 1": 1, "Draw 100": 100}, seconds=10, arrival="arrival"),
     )

@@ -1,4 +1,4 @@
-"""Interactive of the chapter numerics: the tail of the noise and the bits of its uniform."""
+"""Interactive of the chapter numerics: wins that fall due, and those that a uniform's bits keep."""
 
 from __future__ import annotations
 
@@ -7,92 +7,137 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...book.style import BLUE, INK, ORANGE
-from ...book.vega import Interactive, readout, rows, slider
+from ...book.vega import Interactive, Run, cursor, readout, rows, slider
 
-FLOOR = 1e-18
-KINDS = ["Gumbel law", "noise of these bits", "wins due", "wins"]
+FLOOR = 1e-6
+GAPS = (5, 38, 0.5)  # in nats
+TERMS = 48  # the sum's terms fall by exp(-1/2) or faster where it is used: the rest is below 1e-10
+ACROSS = 40  # dots in a row
+WINS = ["win kept", "win lost"]
+COLORS, SHAPES = [BLUE, ORANGE], ["circle", "cross"]
+PANEL = "Count: triangle; theorem: curve"
 
 
-def tail(x: NDArray[np.float64], survival: NDArray[np.float64]) -> Interactive:
-    """P(g > x), exact and from a uniform of so many bits, with a class that trails.
+def shortfall(exponentials: NDArray[np.float64]) -> Interactive:
+    """Wins that fall due to a class that trails, each kept or lost to the levels of its uniform.
+
+    A win is due where the class comes first in the exponential race. Its uniform has levels, so
+    the class comes a little later, and the win is lost if a rival comes before that.
 
     Parameters
     ----------
-    x : array of shape (N,)
-        Points on the axis, rising; N at least 300, so that the class's sum converges.
-    survival : array of shape (N,)
-        The exact probabilities.
+    exponentials : array of shape (N, 2)
+        Standard exponentials, one row a win due: the time at which the class comes, and that
+        from then on to its first rival, each in units of its mean; N at least 48.
     """
-    count = len(x)
-    table = alt.Chart(rows(k=np.arange(1, count + 1), x=x, exact=survival)).transform_calculate(
-        levels="max(0, ceil(pow(2, bits) * datum.exact) - 1) / pow(2, bits)"
-    )
-    # The sum over levels, (1/N) sum (1 - k/N)^c: its first terms where they fall fast, else
-    # Euler's formula.
-    sums = (
-        table.transform_calculate(
-            z="datum.k / pow(2, bits)",
-            log="datum.z < 1e-5 ? -datum.z - datum.z * datum.z / 2 : log(1 - datum.z)",
-            term="datum.z < 1 ? exp(exp(gap) * datum.log) : 0",
-        )
-        .transform_aggregate(total="sum(term)")
+    total = len(exponentials)
+    first, lead = exponentials.T.round(5)
+    table = (
+        alt.Chart(rows(win=np.arange(1, total + 1), first=first, lead=lead))
         .transform_calculate(
-            due="1 / (1 + exp(gap))",
-            cell="pow(2, -bits)",
-            smooth="datum.due - datum.cell / 2 + exp(gap) * datum.cell * datum.cell / 12",
-            chance="exp(gap) * datum.cell > 0.1 ? datum.total * datum.cell : datum.smooth",
-            ceiling="-log(-log(1 - datum.cell))",
+            time="datum.first / (1 + exp(gap))",
+            # 1 - exp(-time), for times below 0.1, rounded up to a level
+            level="ceil(pow(2, bits) * datum.time * (1 - datum.time / 2 * (1 - datum.time / 3 * "
+            "(1 - datum.time / 4 * (1 - datum.time / 5))))) / pow(2, bits)",
+            delay=f"-{_log('datum.level')} - datum.time",
+            shown="datum.win <= due ? 1 : 0",
+            kept="datum.shown && exp(gap) * datum.delay < datum.lead ? 1 : 0",
+            term=_term("datum.win", "exp(gap)"),
         )
+        .transform_calculate(kind=f"datum.kept ? '{WINS[0]}' : '{WINS[1]}'")
     )
-    chance = "(datum.chance < 1e-30 ? '<1e-30' : format(datum.chance, '.3g'))"
+    sums = table.transform_aggregate(total="sum(term)", kept="sum(kept)").transform_calculate(
+        share=_share("exp(gap)"), counted="datum.kept / due"
+    )
     words = sums.transform_calculate(
-        readout="bits + ' bits reach ' + format(datum.ceiling, '.2f') + ': ' + "
-        "format(datum.chance / datum.due, '.1%') + ' of the wins due' + '\\n' + "
-        f"format(gap, '.1f') + ' nats behind: wins ' + {chance} + "
-        "', due ' + format(datum.due, '.3g')"
+        readout="bits + ' bits, ' + format(gap, '.1f') + ' nats behind: one win is due in ' + "
+        "replace(format(1 + exp(gap), '.1e'), '+', '') + ' draws\\n' + "
+        "'wins due ' + due + ', kept ' + datum.kept + ', lost ' + (due - datum.kept) + "
+        "'\\nshare kept ' + format(datum.counted, '.3f') + ', by the theorem ' + "
+        "(datum.share < 5e-4 ? format(datum.share, '.1e') : format(datum.share, '.3f'))"
     )
-    place = alt.X("x:Q", title="x", scale=alt.Scale(domain=[0, 40], nice=False))
-    label = "datum.value == 1 ? '1' : format(datum.value, '.0e')"
-    axis = alt.Axis(values=[10.0**-n for n in range(0, 19, 3)], labelExpr=label)
-    scale = alt.Scale(type="log", domain=[FLOOR, 1], clamp=True)
-    height = alt.Y("p:Q", title="P(noise > x)", scale=scale, axis=axis)
-    curves = (
-        table.transform_fold(["exact", "levels"], as_=["name", "p"])
-        .transform_calculate(what=f"datum.name == 'exact' ? '{KINDS[0]}' : '{KINDS[1]}'")
-        .transform_filter(f"datum.p > {FLOOR}")
-    )
-    legend = alt.Legend(title=None, columns=2, symbolSize=120)
-    color = alt.Scale(domain=KINDS, range=[INK, BLUE, INK, ORANGE])
-    stroke = alt.Stroke("what:N", scale=color, legend=legend)
-    shape = alt.Scale(domain=KINDS, range=["stroke", "stroke", "diamond", "triangle-down"])
-    dash = alt.Scale(domain=KINDS, range=[[4, 4], [1, 0], [1, 0], [1, 0]])
-    lines = curves.mark_line(interpolate="step-after", strokeWidth=2).encode(
-        x=place, y=height, stroke=stroke, strokeDash=alt.StrokeDash("what:N", scale=dash)
-    )
-    points = (
-        sums.transform_fold(["due", "chance"], as_=["name", "value"])
+    last = -(-total // ACROSS)
+    dots = (
+        table.transform_filter("datum.shown")
         .transform_calculate(
-            x="gap",
-            p=f"max({FLOOR}, datum.value)",
-            what=f"datum.name == 'due' ? '{KINDS[2]}' : '{KINDS[3]}'",
+            column=f"(datum.win - 1) % {ACROSS}", row=f"floor((datum.win - 1) / {ACROSS})"
         )
-        .mark_point(size=110, opacity=1)
+        .mark_point(size=32, opacity=1, filled=True)
         .encode(
-            x=place,
-            y=height,
-            stroke=stroke,
-            fill=alt.Fill("what:N", scale=color, legend=legend),
-            shape=alt.Shape("what:N", scale=shape, legend=legend),
+            x=alt.X("column:Q", axis=None, scale=alt.Scale(domain=[-0.5, ACROSS - 0.5])),
+            y=alt.Y("row:Q", axis=None, scale=alt.Scale(domain=[last - 0.5, -0.5])),
+            color=alt.Color("kind:N", title=None, scale=alt.Scale(domain=WINS, range=COLORS)),
+            shape=alt.Shape("kind:N", title=None, scale=alt.Scale(domain=WINS, range=SHAPES)),
         )
     )
-    chart = alt.layer(lines, points, readout(words)).add_params(
+    low, high, step = GAPS
+    scale = alt.Scale(type="log", domain=[FLOOR, 1])
+    label = "datum.value >= 0.01 ? format(datum.value, '~r') : format(datum.value, '.0e')"
+    axis = alt.Axis(values=[10.0**-n for n in range(7)], labelExpr=label)
+    x = alt.X("gap:Q", title="nats behind", scale=alt.Scale(domain=[low, high], nice=False))
+    y = alt.Y("share:Q", title="wins / wins due", scale=scale, axis=axis)
+    curve = (
+        alt.Chart(alt.sequence(low, high + step / 2, step / 2, as_="gap"))
+        .transform_calculate(k=f"sequence(1, {TERMS + 1})")
+        .transform_flatten(["k"])
+        .transform_calculate(term=_term("datum.k", "exp(datum.gap)"))
+        .transform_aggregate(total="sum(term)", groupby=["gap"])
+        .transform_calculate(share=_share("exp(datum.gap)"))
+        .transform_filter("datum.share > 1e-30")
+        .mark_line(color=INK, strokeWidth=2, clip=True)
+        .encode(x=x, y=y)
+    )
+    here = sums.transform_calculate(
+        gap="gap",
+        error="5 * sqrt(datum.share * (1 - datum.share) / due)",
+        least=f"max({FLOOR}, datum.share - datum.error)",
+        most=f"max({FLOOR}, min(1, datum.share + datum.error))",
+        seen=f"max({FLOOR}, datum.counted)",
+    )
+    place = [
+        here.mark_rule(color=INK, strokeWidth=4).encode(x=x, y="least:Q", y2="most:Q"),
+        here.mark_point(color=BLUE, filled=True, opacity=1, shape="triangle-up", size=110).encode(
+            x=x, y="seen:Q"
+        ),
+        *cursor(here, "gap", x, low, high),
+    ]
+    wins = alt.layer(dots, readout(words), height=130).add_params(
+        slider("due", "wins due", 1, total, 1, 100),
         slider("bits", "bits of the uniform", 8, 53, 1, 24),
-        slider("gap", "nats behind", 5, 38, 0.5, 17),
+        slider("gap", "nats behind", low, high, step, 17),
     )
     return Interactive(
-        chart,
-        "Interactive. The probability that the noise exceeds x, on a log scale: the Gumbel law, "
-        "and noise made from a uniform of some bits, which ends at a ceiling. Two points show the "
-        "chance of a class that trails, due and actual. Controls: the bits, and by how many nats "
-        "the class trails. Each bit raises the ceiling by 0.69.",
+        [wins, alt.layer(curve, *place, title=PANEL)],
+        f"Interactive, two panels. First: up to {total} wins that are due to a class that trails, "
+        "each a dot, kept or lost because its uniform number has few bits. Second: the wins over "
+        "the wins due, on a log axis, against the nats by which the class trails: the theorem as "
+        "a curve, the count as a point. Controls: the wins due, the bits, the nats behind. Each "
+        "bit moves the curve 0.69 nats to the right.",
+        Run("due", {"1 win due": 1, "20 more": 20}),
+        columns=1,
     )
+
+
+def _log(z: str) -> str:
+    """Vega expression of log(1 - z)."""
+    return f"({z} < 1e-5 ? -{z} - {z} * {z} / 2 : log(1 - {z}))"
+
+
+def _term(k: str, odds: str) -> str:
+    """Vega expression of the k-th term from the end in the sum of the theorem on levels."""
+    return f"{k} <= {TERMS} ? exp({odds} * {_log(f'({k} / pow(2, bits))')}) : 0"
+
+
+def _share(odds: str) -> str:
+    """Vega expression of the wins over the wins due, by the sum of the terms in ``datum.total``.
+
+    Where the terms fall slowly, by Euler's formula.
+    """
+    r = f"({odds} / pow(2, bits))"  # the odds in units of the levels
+    series = (
+        f"{r} / 12 - pow({r}, 3) / 720 * (1 - 1 / {odds}) * (1 - 2 / {odds}) + "
+        f"pow({r}, 5) / 30240 * (1 - 1 / {odds}) * (1 - 2 / {odds}) * (1 - 3 / {odds}) "
+        f"* (1 - 4 / {odds})"
+    )
+    smooth = f"1 + (1 + {odds}) / pow(2, bits) * ({series} - 1 / 2)"
+    return f"({r} > 0.5 ? (1 + {odds}) / pow(2, bits) * datum.total : {smooth})"

@@ -1,4 +1,4 @@
-"""Interactive of the chapter relaxation: a cloud of relaxed samples on the simplex."""
+"""Interactive of the chapter relaxation: a cloud of relaxed samples, and one of them in bars."""
 
 from __future__ import annotations
 
@@ -9,19 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...book.style import BLUE, GREEN, INK, MUTED, ORANGE, PAPER, PURPLE
-from ...book.vega import Interactive, Run, readout, rows, slider
+from ...book.vega import Interactive, Run, menu, pick, readout, rows, slider
 
 CLASSES = range(3)
 KINDS = [*(f"class {k} wins" for k in CLASSES), "mean of b", "softmax(logits)"]
 COLORS = [BLUE, ORANGE, GREEN, PURPLE, INK]
+HEIGHT = 240
 SHAPES = ["circle", "square", "triangle-up", "diamond", "cross"]
-SIDE = "min(width - 50, 1.15 * (height - 50))"  # of the triangle, in pixels
+# Closer together where the cloud changes fastest.
+TEMPERATURES = [
+    *(n / 20 for n in range(1, 20)),
+    *(n / 10 for n in range(10, 20)),
+    *(n / 5 for n in range(10, 26)),
+]
 
 
 def cloud(
     noise: NDArray[np.float64], logits: NDArray[np.float64], temperature: float
 ) -> Interactive:
-    """Relaxed samples of three classes, with their mean beside the probabilities.
+    """Relaxed samples of three classes, with their mean, and the entries of one of them.
 
     Parameters
     ----------
@@ -30,7 +36,7 @@ def cloud(
     logits : array of shape (3,)
         Where the sliders of the logits stand at first.
     temperature : float
-        Where its slider stands at first.
+        Where its slider stands at first, one of `TEMPERATURES`.
     """
     total = len(noise)
     samples = alt.Chart().transform_calculate(
@@ -45,16 +51,23 @@ def cloud(
     )
     names = ("near", *(f"{name}{k}" for name in ("b", "won") for k in CLASSES))
     means: dict[str, Any] = {name: f"mean({name})" for name in names}
-    tally = samples.transform_aggregate(**means).transform_calculate(
-        high="max(l0, l1, l2)",
-        **{f"v{k}": f"exp(l{k} - datum.high)" for k in CLASSES},
-        **{f"p{k}": f"datum.v{k} / (datum.v0 + datum.v1 + datum.v2)" for k in CLASSES},
+    chosen = {f"c{k}": f"datum.dot == dot ? datum.b{k} : 0" for k in CLASSES}
+    means |= {name: f"max({name})" for name in chosen}
+    tally = (
+        samples.transform_calculate(**chosen)
+        .transform_aggregate(**means)
+        .transform_calculate(
+            high="max(l0, l1, l2)",
+            **{f"v{k}": f"exp(l{k} - datum.high)" for k in CLASSES},
+            **{f"p{k}": f"datum.v{k} / (datum.v0 + datum.v1 + datum.v2)" for k in CLASSES},
+        )
     )
     words = tally.transform_calculate(
-        readout=f"'temperature ' + format(t, '.2f') + ': ' + format(datum.near, '.1%') + "
+        readout=f"'temperature ' + format(t, '.2f') + ': ' + round({total} * datum.near) + "
         f"' of {total} samples within 0.01 of a corner\\nmean of b: ' + {_three('b')} + "
         f"'; softmax(logits): ' + {_three('p')} + "
-        f"'\\nshares won by class: ' + {_three('won')}"
+        f"'\\nshares won by class: ' + {_three('won')} + "
+        f"'\\nsample ' + dot + ': b = ' + {_three('c')}"
     )
     mean = tally.transform_calculate(kind=f"'{KINDS[3]}'")
     probs = {f"b{k}": f"datum.p{k}" for k in CLASSES}
@@ -68,7 +81,7 @@ def cloud(
         .encode(text="label:N")
         for which, dy in (("< 2", 16), ("== 2", -12))
     ]
-    legend = alt.Legend(title=None, columns=3, symbolSize=80)
+    legend = alt.Legend(title=None, columns=2, symbolSize=80)
     color = alt.Scale(domain=KINDS, range=COLORS)
     fill = alt.Fill("kind:N", scale=color, legend=legend)
     shape = alt.Shape("kind:N", scale=alt.Scale(domain=KINDS, range=SHAPES), legend=legend)
@@ -78,27 +91,49 @@ def cloud(
         _placed(chart).mark_point(size=size, stroke=PAPER, strokeWidth=1, opacity=1)
         for chart, size in ((mean, 300), (truth, 110))
     ]
-    chart = alt.layer(
+    one = samples.transform_filter("datum.dot == dot")
+    ring = _placed(one).mark_point(size=160, stroke=INK, strokeWidth=2.5, opacity=1)
+    data = rows(dot=np.arange(1, total + 1), **{f"g{k}": noise[:, k].round(5) for k in CLASSES})
+    triangle = alt.layer(
         edges,
         *labels,
-        points.encode(fill=fill, shape=shape, stroke=stroke),
+        pick(points.encode(fill=fill, shape=shape, stroke=stroke), "dot"),
         *(mark.encode(fill=fill, shape=shape) for mark in marks),
+        ring,
         readout(words),
-        data=rows(**{f"g{k}": noise[:, k].round(5) for k in CLASSES}),
-        height=320,
+        data=data,
+        height=HEIGHT,
     ).add_params(
-        slider("t", "temperature", 0.05, 5, 0.05, temperature),
+        menu("t", "temperature", TEMPERATURES, temperature),
         *(
             slider(f"l{k}", f"logit of class {k}", -5, 5, 0.1, round(float(logits[k]), 1))
             for k in CLASSES
         ),
+        slider("dot", "sample with the ring", 1, total, 1, 1),
+    )
+    entries = one.transform_fold([f"b{k}" for k in CLASSES], as_=["name", "b"])
+    entries = entries.transform_calculate(
+        label="'class ' + substring(datum.name, 1)",
+        kind="datum.label + ' wins'",
+    )
+    bars = alt.layer(
+        entries.mark_bar(fillOpacity=0.3, size=40).encode(
+            x=alt.X("label:N", title=None, axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("b:Q", title="entry of b", scale=alt.Scale(domain=[0, 1])),
+            fill=alt.Fill("kind:N", scale=color, legend=None),
+            stroke=alt.Stroke("kind:N", scale=color, legend=None),
+        ),
+        data=data,
+        height=HEIGHT,
     )
     return Interactive(
-        chart,
-        f"Interactive. {total} relaxed samples of three classes as points of a triangle with the "
-        "one-hot vectors at its corners, marked by the class of their largest entry, with their "
-        "mean and softmax(logits). Controls: the temperature and the three logits. Cold samples "
-        "sit in the corners and hot ones in the middle; the temperature changes no point's class.",
+        [triangle, bars],
+        f"Interactive, two panels. First: {total} relaxed samples of three classes as points of a "
+        "triangle with the one-hot vectors at its corners, marked by the class of their largest "
+        "entry, with their mean and softmax(logits). Second: the entries of the sample with the "
+        "ring, as bars. Controls: the temperature, the three logits, and the number of the sample; "
+        "a click on a point chooses it. Cold samples sit in the corners and hot ones in the "
+        "middle; the temperature changes no point's class.",
         Run("t", {}, down=True),
     )
 
@@ -109,13 +144,10 @@ def _three(name: str) -> str:
 
 
 def _placed(chart: alt.Chart) -> alt.Chart:
-    """The chart with the points b on an equilateral triangle, at any width of the page."""
+    """The chart with the points b on a triangle, equilateral in a panel of half a page's width."""
     placed = chart.transform_calculate(x="datum.b1 + datum.b2 / 2", y="sqrt(0.75) * datum.b2")
-    x = alt.X("x:Q", axis=None, scale=_scale(0.5, "width"))
-    return placed.encode(x=x, y=alt.Y("y:Q", axis=None, scale=_scale(0.43, "height")))
-
-
-def _scale(middle: float, extent: str) -> alt.Scale:
-    """A scale with one unit to the triangle's side."""
-    low, high = (alt.expr(f"{middle} {sign} {extent} / 2 / {SIDE}") for sign in "-+")
-    return alt.Scale(domainMin=low, domainMax=high)
+    x = alt.X("x:Q", axis=None, scale=alt.Scale(domain=[-0.08, 1.08], nice=False))
+    # An axis that shows nothing takes its room, so that the panels fill the page.
+    unseen = alt.Axis(domain=False, grid=False, labels=False, ticks=False, title=" ")
+    y = alt.Y("y:Q", axis=unseen, scale=alt.Scale(domain=[-0.1, 0.96], nice=False))
+    return placed.encode(x=x, y=y)

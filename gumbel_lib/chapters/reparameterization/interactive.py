@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...book.style import BLUE, INK, MUTED, ORANGE, PAPER
-from ...book.vega import Interactive, Run, readout, rows, slider
+from ...book.vega import Interactive, Run, handle, menu, readout, rows, slider
 
 SINGLE = 5  # draws shown one by one, in rows below the mean
 LOW, HIGH = -5, 5
@@ -36,6 +36,8 @@ def steps(noise: NDArray[np.float64], logits: NDArray[np.float64]) -> Interactiv
         Where the slider of class 0 stands at first, then the two logits that stay.
     """
     total = len(noise)
+    # Every number at first, then steps of about a tenth, so that each changes the mean visibly.
+    sizes = np.unique(np.geomspace(1, total, 64).round().astype(int)).tolist()
     first, second, third = map(float, logits)
     g0, g1, g2 = noise.T
     # Class 0 wins once its logit passes the best rival less its own noise.
@@ -99,18 +101,21 @@ def steps(noise: NDArray[np.float64], logits: NDArray[np.float64]) -> Interactiv
         ),
         mean.mark_line(**stairs).encode(x=x, y=y, **looks),
         curve.mark_line(strokeWidth=1.5).encode(x=x, y=y, **looks),
+        here.mark_text(text="↔", fontSize=18, fontWeight="bold").encode(x="at:Q", y=alt.value(30)),
         readout(here),
+        handle(here.mark_rect(opacity=0).encode(x=alt.datum(LOW), x2=alt.datum(HIGH)), "l0", "x"),
         data=rows(i=np.arange(total), g0=g0, g1=g1, g2=g2),
         height=340,
     ).add_params(
         slider("l0", "logit of class 0", LOW, HIGH, 0.1, first),
-        slider("n", "draws averaged", 1, total, 1, SINGLE),
+        menu("n", "draws averaged", sizes, SINGLE),
     )
     return Interactive(
         chart,
         "Interactive. The one-hot of class 0 against its logit, with frozen noise. Below: "
         f"{SINGLE} single draws, each flat but for a jump from 0 to 1, with points at the slider's "
         f"logit. Above: the mean of up to {total} draws, a staircase, beside the smooth softmax. "
-        "Controls: the logit of class 0 and the number of draws averaged.",
-        Run("n", {"1 draw more": 1, "10 more": 10}),
+        "Controls: the logit of class 0, a vertical line that can also be dragged, and the number "
+        "of draws averaged.",
+        Run("n", {"More draws": 1}),
     )
