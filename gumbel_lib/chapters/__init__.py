@@ -67,6 +67,10 @@ CHAPTERS = {
         "From one row to a billion classes",
         "How are draws made from long rows, streams and shards without noise for every class?",
     ),
+    "categorical_vae": Chapter(
+        "A variational autoencoder whose likelihood is exact",
+        "How are categorical latent variables trained, and what do their objectives bound?",
+    ),
     "questions": Chapter("Questions readers ask"),
 }
 
