@@ -156,6 +156,19 @@ def test_training_raises_the_likelihood_and_the_same_seed_trains_the_same(way):
     assert runs[0].steps.tolist() == [0, 50, 100]
 
 
+@pytest.mark.parametrize("way", model.WAYS)
+def test_a_difference_in_the_last_digits_does_not_grow(way, monkeypatch):
+    train, _ = model.digits(rng=0)
+    start, runs = model.initial, []
+    for factor in (1.0, 1 + 1e-13):
+        changed = lambda factor=factor, **o: jax.tree.map(lambda a: a * factor, start(**o))  # noqa: E731
+        monkeypatch.setattr(model, "initial", changed)
+        runs.append(model.train(train, way, num_steps=50, replicates=2, rng=5).records)
+    for index, same in ((0, False), (-1, True)):
+        pairs = zip(*(jax.tree.leaves(run[index]) for run in runs), strict=True)
+        assert all(np.array_equal(a, b) for a, b in pairs) == same
+
+
 def test_one_compilation_serves_all_temperatures_and_weights():
     train, _ = model.digits(rng=0)
     model.train(train, "relaxed", num_steps=50, replicates=1, rng=0)
