@@ -96,7 +96,7 @@ def adam(learning_rate: float, beta1: float = 0.9, beta2: float = 0.999) -> Opti
         count += 1
         mean = beta1 * mean + (1 - beta1) * gradient
         square = beta2 * square + (1 - beta2) * gradient**2
-        scale = np.sqrt(square / (1 - beta2**count)) + 1e-8
+        scale = (square / (1 - beta2**count)) ** 0.5 + 1e-8
         return -rate * mean / (1 - beta1**count) / scale, (count, mean, square)
 
     return Optimizer(lambda params: (0, np.zeros_like(params), np.zeros_like(params)), update)

@@ -32,6 +32,7 @@ OTHER_SENSE = {
     "numerics": {"key", "loss", "mode"},
     "scale": {"mode", "power"},
     "questions": {"observation"},
+    "gradient_estimators": {"distance", "scale"},
 }
 # What is no running prose: headings, labels, directives with their options, tables, formulas, code,
 # roles and addresses.

@@ -67,6 +67,14 @@ CHAPTERS = {
         "From one row to a billion classes",
         "How are draws made from long rows, streams and shards without noise for every class?",
     ),
+    "gradient_estimators": Chapter(
+        "Every estimator against the exact gradient",
+        "Which estimate of a gradient through a draw is right, and what does it cost?",
+    ),
+    "categorical_vae": Chapter(
+        "A variational autoencoder whose likelihood is exact",
+        "How are categorical latent variables trained, and what do their objectives bound?",
+    ),
     "questions": Chapter("Questions readers ask"),
 }
 

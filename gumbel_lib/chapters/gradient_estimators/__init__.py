@@ -1,0 +1,1 @@
+"""*Every estimator against the exact gradient*."""
