@@ -244,7 +244,8 @@ def pathwise(loss: Loss, logits: Array, noise: Array, *, temperature: Any) -> Ar
     r"""Gradient of the loss of the relaxed sample (Gumbel-softmax, GS).
 
     .. math:: \frac1n \sum_r \frac1t\,\bigl(\mathrm{diag}\,b_r - b_r b_r^\top\bigr)\,f'(b_r),
-              \qquad b_r = \mathrm{softmax}((l + g_r)/t)
+
+              b_r = \mathrm{softmax}((l + g_r)/t)
 
     Parameters and errors are those of `straight_through`, with a temperature > 0. It asks for n
     gradients of the loss.
@@ -294,7 +295,8 @@ def decoupled(loss: Loss, logits: Array, noise: Array, *, forward: Any, backward
     r"""ST-GS with a temperature for the draw and another for the derivative (decoupled ST-GS).
 
     .. math:: \frac1n \sum_r \frac1{t_b}\,\bigl(\mathrm{diag}\,b_r - b_r b_r^\top\bigr)\,f'(D_r),
-              \qquad b_r = \mathrm{softmax}\Bigl(\frac{l + t_f\,g_r}{t_b}\Bigr)
+
+              b_r = \mathrm{softmax}\Bigl(\frac{l + t_f\,g_r}{t_b}\Bigr)
 
     with the draw :math:`D_r` at the largest entry of :math:`l + t_f\,g_r`.
 
@@ -333,7 +335,8 @@ def rao_blackwell(loss: Loss, logits: Array, noise: Array, *, temperature: Any) 
     r"""ST-GS averaged over noise that leads to the same draw (Gumbel-Rao, GR-MC).
 
     .. math:: \frac1m \sum_{r=1}^{m} \frac1t\,\bigl(\mathrm{diag}\,b_r - b_r b_r^\top\bigr)\,f'(D),
-              \qquad b_r = \mathrm{softmax}(x_r / t)
+
+              b_r = \mathrm{softmax}(x_r / t)
 
     with perturbed logits :math:`x_r` drawn given that their argmax is D.
 
@@ -363,7 +366,8 @@ def gapped(loss: Loss, logits: Array, noise: Array, *, temperature: Any, gap: fl
     r"""ST-GS with perturbed logits that are a function of the draw (Gapped ST).
 
     .. math:: \frac1n \sum_r \frac1t\,\bigl(\mathrm{diag}\,b_r - b_r b_r^\top\bigr)\,f'(D_r),
-              \qquad b_r = \mathrm{softmax}(x_r / t)
+
+              b_r = \mathrm{softmax}(x_r / t)
 
     where :math:`x_r` is l with the drawn class raised to the largest logit, and every other class
     lowered to lie at least `gap` below it.
@@ -480,8 +484,10 @@ def unordered_set(loss: Loss, logits: Array, noise: Array, *, k: int) -> Array:
     r"""Estimate from k classes drawn without replacement, whose order is averaged out.
 
     .. math:: \frac1n \sum_r \sum_{s \in S_r} p_s\,R(s)\,\Bigl(f_s - \sum_{u \in S_r}
-              p_u\,R_s(u)\,f_u\Bigr)\,(e_s - p), \qquad
-              R(s) = \frac{P_{-s}(S \setminus s)}{P(S)}, \quad
+              p_u\,R_s(u)\,f_u\Bigr)\,(e_s - p),
+
+              R(s) = \frac{P_{-s}(S \setminus s)}{P(S)},
+
               R_s(u) = \frac{P_{-s-u}(S \setminus s \setminus u)}{P_{-s}(S \setminus s)}
 
     with :math:`R_s(s) = 1`, P(S) the probability that the k first classes are S in any order, and
@@ -556,7 +562,8 @@ def arm(loss: Loss, logits: Array, noise: Array) -> Array:
     r"""Difference of the losses of two opposite draws of Bernoullis, times the noise (ARM).
 
     .. math:: \frac1n \sum_r \bigl(f(b_r) - f(\tilde b_r)\bigr)\,
-              \bigl(\sigma(g_r) - \tfrac12\bigr), \qquad
+              \bigl(\sigma(g_r) - \tfrac12\bigr),
+
               b = [l + g > 0], \quad \tilde b = [l - g > 0]
 
     Parameters
