@@ -243,9 +243,8 @@ def reinmax(loss: Loss, logits: Array, noise: Array) -> Array:
 def pathwise(loss: Loss, logits: Array, noise: Array, *, temperature: Any) -> Array:
     r"""Gradient of the loss of the relaxed sample (Gumbel-softmax, GS).
 
-    .. math:: \frac1n \sum_r \frac1t\,\bigl(\mathrm{diag}\,b_r - b_r b_r^\top\bigr)\,f'(b_r),
-
-              b_r = \mathrm{softmax}((l + g_r)/t)
+    .. math:: &\frac1n \sum_r \frac1t\,\bigl(\mathrm{diag}\,b_r - b_r b_r^\top\bigr)\,f'(b_r), \\
+              &b_r = \mathrm{softmax}((l + g_r)/t)
 
     Parameters and errors are those of `straight_through`, with a temperature > 0. It asks for n
     gradients of the loss.
@@ -294,9 +293,9 @@ def straight_through_gumbel(loss: Loss, logits: Array, noise: Array, *, temperat
 def decoupled(loss: Loss, logits: Array, noise: Array, *, forward: Any, backward: Any) -> Array:
     r"""ST-GS with a temperature for the draw and another for the derivative (decoupled ST-GS).
 
-    .. math:: \frac1n \sum_r \frac1{t_b}\,\bigl(\mathrm{diag}\,b_r - b_r b_r^\top\bigr)\,f'(D_r),
-
-              b_r = \mathrm{softmax}\Bigl(\frac{l + t_f\,g_r}{t_b}\Bigr)
+    .. math:: &\frac1n \sum_r \frac1{t_b}\,\bigl(\mathrm{diag}\,b_r - b_r b_r^\top\bigr)\,
+              f'(D_r), \\
+              &b_r = \mathrm{softmax}\Bigl(\frac{l + t_f\,g_r}{t_b}\Bigr)
 
     with the draw :math:`D_r` at the largest entry of :math:`l + t_f\,g_r`.
 
@@ -334,9 +333,9 @@ def _given(xp: Any, logits: Array, drawn: Array, noise: Array) -> Array:
 def rao_blackwell(loss: Loss, logits: Array, noise: Array, *, temperature: Any) -> Array:
     r"""ST-GS averaged over noise that leads to the same draw (Gumbel-Rao, GR-MC).
 
-    .. math:: \frac1m \sum_{r=1}^{m} \frac1t\,\bigl(\mathrm{diag}\,b_r - b_r b_r^\top\bigr)\,f'(D),
-
-              b_r = \mathrm{softmax}(x_r / t)
+    .. math:: &\frac1m \sum_{r=1}^{m} \frac1t\,\bigl(\mathrm{diag}\,b_r - b_r b_r^\top\bigr)\,
+              f'(D), \\
+              &b_r = \mathrm{softmax}(x_r / t)
 
     with perturbed logits :math:`x_r` drawn given that their argmax is D.
 
@@ -365,9 +364,8 @@ def rao_blackwell(loss: Loss, logits: Array, noise: Array, *, temperature: Any) 
 def gapped(loss: Loss, logits: Array, noise: Array, *, temperature: Any, gap: float = 1.0) -> Array:
     r"""ST-GS with perturbed logits that are a function of the draw (Gapped ST).
 
-    .. math:: \frac1n \sum_r \frac1t\,\bigl(\mathrm{diag}\,b_r - b_r b_r^\top\bigr)\,f'(D_r),
-
-              b_r = \mathrm{softmax}(x_r / t)
+    .. math:: &\frac1n \sum_r \frac1t\,\bigl(\mathrm{diag}\,b_r - b_r b_r^\top\bigr)\,f'(D_r), \\
+              &b_r = \mathrm{softmax}(x_r / t)
 
     where :math:`x_r` is l with the drawn class raised to the largest logit, and every other class
     lowered to lie at least `gap` below it.
@@ -483,12 +481,10 @@ def rebar(
 def unordered_set(loss: Loss, logits: Array, noise: Array, *, k: int) -> Array:
     r"""Estimate from k classes drawn without replacement, whose order is averaged out.
 
-    .. math:: \frac1n \sum_r \sum_{s \in S_r} p_s\,R(s)\,\Bigl(f_s - \sum_{u \in S_r}
-              p_u\,R_s(u)\,f_u\Bigr)\,(e_s - p),
-
-              R(s) = \frac{P_{-s}(S \setminus s)}{P(S)},
-
-              R_s(u) = \frac{P_{-s-u}(S \setminus s \setminus u)}{P_{-s}(S \setminus s)}
+    .. math:: &\frac1n \sum_r \sum_{s \in S_r} p_s\,R(s)\,(f_s - \bar f_s)\,(e_s - p), \\
+              &\bar f_s = \sum_{u \in S_r} p_u\,R_s(u)\,f_u, \\
+              &R(s) = \frac{P_{-s}(S \setminus s)}{P(S)}, \\
+              &R_s(u) = \frac{P_{-s-u}(S \setminus s \setminus u)}{P_{-s}(S \setminus s)}
 
     with :math:`R_s(s) = 1`, P(S) the probability that the k first classes are S in any order, and
     :math:`P_{-s}` the same without class s.
@@ -561,10 +557,9 @@ def _sigmoid(xp: Any, x: Array) -> Array:
 def arm(loss: Loss, logits: Array, noise: Array) -> Array:
     r"""Difference of the losses of two opposite draws of Bernoullis, times the noise (ARM).
 
-    .. math:: \frac1n \sum_r \bigl(f(b_r) - f(\tilde b_r)\bigr)\,
-              \bigl(\sigma(g_r) - \tfrac12\bigr),
-
-              b = [l + g > 0], \quad \tilde b = [l - g > 0]
+    .. math:: &\frac1n \sum_r \bigl(f(b_r) - f(\tilde b_r)\bigr)\,
+              \bigl(\sigma(g_r) - \tfrac12\bigr), \\
+              &b = [l + g > 0], \quad \tilde b = [l - g > 0]
 
     Parameters
     ----------
