@@ -252,7 +252,8 @@ class Visit:
 
     def _failed(self, request):
         self.open.discard(request)
-        self.problems.append(f"failed: {request.url}")
+        if request.failure != "net::ERR_ABORTED":  # by leaving the page
+            self.problems.append(f"failed: {request.url}")
 
     def settle(self):
         """Wait until the page has all it asked for; left earlier, it would abort the rest."""
