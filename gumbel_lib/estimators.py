@@ -7,6 +7,7 @@ vector of a class drawn from softmax(logits).
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable
@@ -507,27 +508,32 @@ def unordered_set(loss: Loss, logits: Array, noise: Array, *, k: int) -> Array:
     index = gumbel_top_k(logits, noise, check_count(k, "k", least=2))
     classes = xp.arange(logits.shape[-1], device=device(index))
     members = [xp.astype(index[..., i, None] == classes, p.dtype) for i in range(k)]
-    probs = [xp.sum(p * member, axis=-1) for member in members]
-    outside = xp.sum(p * (1 - sum(members)), axis=-1)
+    # What is left when likely classes are gone may be too little for probabilities.
+    log_p = logits - logsumexp(logits)[..., None]
+    log_probs = [xp.sum(xp.where(member == 1, log_p, 0.0), axis=-1) for member in members]
+    log_rest = xp.where(sum(members) == 1, xp.asarray(-xp.inf, dtype=p.dtype), log_p)
+    outside = functools.reduce(xp.logaddexp, [log_rest[..., i] for i in range(p.shape[-1])])
     values = [loss.value(member) for member in members]
 
     def chance(*kept: int) -> Array:
-        """P that these come first, in any order, where the other members are left out."""
+        """Log-probability that these come first, in any order, without the other members."""
         if not kept:
-            return xp.ones_like(outside)
-        left = outside + sum(probs[i] for i in kept)
-        return sum(probs[i] / left * chance(*(j for j in kept if j != i)) for i in kept)
+            return xp.zeros_like(outside)
+        left = functools.reduce(xp.logaddexp, [log_probs[i] for i in kept], outside)
+        orders = [log_probs[i] + chance(*(j for j in kept if j != i)) for i in kept]
+        return functools.reduce(xp.logaddexp, orders) - left
 
     estimate = xp.zeros_like(p)
     every = range(k)
     for s in every:
         rest = [i for i in every if i != s]
         inner = chance(*rest)
-        baseline = probs[s] * values[s]
+        baseline = xp.exp(log_probs[s]) * values[s]
         for u in rest:
-            ratio = chance(*(i for i in rest if i != u)) / inner
-            baseline = baseline + probs[u] * ratio * values[u]
-        weight = probs[s] * inner / chance(*every) * (values[s] - baseline)
+            others = chance(*(i for i in rest if i != u))
+            baseline = baseline + xp.exp(log_probs[u] + others - inner) * values[u]
+        share = xp.exp(log_probs[s] + inner - chance(*every))
+        weight = share * (values[s] - baseline)
         estimate = estimate + weight[..., None] * (members[s] - p)
     return xp.mean(estimate, axis=0)
 
@@ -535,9 +541,12 @@ def unordered_set(loss: Loss, logits: Array, noise: Array, *, k: int) -> Array:
 def _antithetic(loss: Loss, logits: Array, noise: Array) -> tuple[Any, ...]:
     """Bits of each Bernoulli from the noise and from its negative, and half their losses' gap."""
     logits, noise = as_arrays(logits=logits, noise=noise)
-    if noise.ndim < 2 or noise.shape[-1] != logits.shape[-1]:
+    if logits.ndim < 1:
+        raise ValueError("logits: expected shape (..., d), got shape ()")
+    if noise.ndim < 2 or noise.shape[0] < 1 or noise.shape[-1] != logits.shape[-1]:
         raise ValueError(
-            f"noise: expected shape (rows, ..., {logits.shape[-1]}), got {tuple(noise.shape)}"
+            f"noise: expected shape (rows, ..., {logits.shape[-1]}) with at least 1 row, got "
+            f"shape {tuple(noise.shape)}"
         )
     xp = array_namespace(logits, noise)
     for name, array in (("logits", logits), ("noise", noise)):
@@ -721,7 +730,9 @@ def exact_moments(
 def _moments(masses: Floats, *parts: Floats) -> Moments:
     """Of a sum of parts (D, N, K) that are independent given the draw d."""
     total = masses.sum(axis=1)
-    means = [np.einsum("dn,dnk->dk", masses, part) / total[:, None] for part in parts]
+    even = np.full_like(masses, 1 / masses.shape[1])  # for a draw whose chance underflows
+    shares = np.divide(masses, total[:, None], out=even, where=total[:, None] > 0)
+    means = [np.einsum("dn,dnk->dk", shares, part) for part in parts]
     within = sum(
         np.einsum("dn,dnk->k", masses, (part - mean[:, None]) ** 2)
         for part, mean in zip(parts, means, strict=True)

@@ -414,3 +414,32 @@ def test_what_does_not_fit_is_named(estimator, noise, said):
 def test_exact_moments_names_what_it_refuses(arguments, said):
     with pytest.raises(ValueError, match=said):
         exact_moments(lambda noise: noise[0], **arguments)
+
+
+@pytest.mark.parametrize("gap", [1.0, 40.0, 800.0])
+@pytest.mark.parametrize("k", [2, 3])
+def test_an_unordered_set_of_unlikely_classes_has_the_same_gradient_at_any_gap(gap, k):
+    # At a gap of 800 nats the unlikely classes' probabilities are 0 in floating point; what is
+    # left among them is not.
+    costs = np.array([1.0, 3.0, 0.0])
+    loss = Loss(lambda b: b @ costs, lambda b: 0 * b + costs)
+    logits = np.array([0.0, -gap, -gap])
+    found = exact_moments(lambda noise: estimators.unordered_set(loss, logits, noise, k=k), logits)
+    p = special.softmax(logits)
+    assert found.mean == pytest.approx(p * (costs - p @ costs), abs=1e-12)
+
+
+@pytest.mark.parametrize("estimate", [estimators.arm, estimators.disarm])
+@pytest.mark.parametrize(
+    ("name", "logits", "noise"),
+    [
+        ("noise", np.zeros(2), np.zeros((0, 2))),
+        ("noise", np.zeros(2), np.zeros(2)),
+        ("noise", np.zeros(2), np.zeros((1, 3))),
+        ("logits", np.float64(0.0), np.zeros((1, 1))),
+    ],
+)
+def test_bits_of_another_shape_are_refused_by_name(estimate, name, logits, noise):
+    loss = Loss(lambda b: b.sum(axis=-1), lambda b: 0 * b + 1)
+    with pytest.raises(ValueError, match=f"^{name}: expected .*, got shape"):
+        estimate(loss, logits, noise)

@@ -208,7 +208,7 @@ def sample_categorical(
             index = keys.argmax()
             if _LOW < keys.item(index) < _HIGH:
                 return index  # type: ignore[return-value]
-            return _winners(logits[None], arrivals[None])[0]  # type: ignore[no-any-return]
+            return _winners(logits, arrivals)
         picked: Indices | None = _short(logits, size, rng)
         if picked is not None:
             return picked
@@ -227,10 +227,8 @@ def sample_categorical(
     of_repeats = [i for i, length in enumerate(padded) if length != shape[i]]
     num_rows, repeated = math.prod(batch), math.prod(shape[i] for i in of_repeats)
     if _takes_noise(num_rows, num_classes, repeated):
-        every = np.broadcast_to(values, (*shape, num_classes)).reshape(-1, num_classes)
         with np.errstate(over="ignore", under="ignore"):
-            winners = _winners(every, generator.standard_exponential(every.shape))
-        return winners.reshape(shape)[()]
+            return _winners(values, generator.standard_exponential((*shape, num_classes)))
     drawn = room_for((num_rows, repeated), size)
 
     # Plan: the method, the rows of a chunk and those of a task.
@@ -304,17 +302,8 @@ def _short(logits: Floats, size: Any, rng: np.random.Generator) -> Any:
         ):
             return None
         if not _takes_noise(num_rows, width, num_draws / num_rows):
-            if num_rows > 1 or num_draws > _FEW:
-                return None
-            row_max = float(logits.max())
-            if not _LOW < row_max < _HIGH:
-                return None
-            weights = np.subtract(logits.ravel(), row_max, dtype=np.float64)
-            try:
-                cumulative = np.exp(weights, out=weights).cumsum()
-            except FloatingPointError:  # the caller has errors raised, of underflow too
-                return None
-            return cumulative.searchsorted(rng.random(lengths) * cumulative[-1], side="right")
+            few = num_rows == 1 and num_draws <= _FEW
+            return _search_few(logits.ravel(), lengths, rng) if few else None
         shape = (*lengths, width)
     arrivals = rng.standard_exponential(shape)
     keys = logits - np.log(arrivals)
@@ -324,8 +313,20 @@ def _short(logits: Floats, size: Any, rng: np.random.Generator) -> Any:
             flat = np.maximum.reduce(keys, axis=-1).ravel()
         if flat.dot(flat) < _HIGH**2:
             return keys.argmax(axis=-1)
-    every = np.broadcast_to(logits, shape).reshape(-1, shape[-1])
-    return _winners(every, arrivals.reshape(every.shape)).reshape(shape[:-1])[()]
+    return _winners(logits, arrivals)
+
+
+def _search_few(row: Floats, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+    """A few draws of a row by `_by_search`, or None for large logits or where errors are raised."""
+    row_max = float(row.max())
+    if not _LOW < row_max < _HIGH:
+        return None
+    weights = np.subtract(row, row_max, dtype=np.float64)
+    try:
+        cumulative = np.exp(weights, out=weights).cumsum()
+    except FloatingPointError:  # the caller has errors raised, of underflow too
+        return None
+    return cumulative.searchsorted(rng.random(shape) * cumulative[-1], side="right")
 
 
 def _takes_noise(num_rows: int, num_classes: int, repeated: float) -> bool:
@@ -404,12 +405,12 @@ def _first_above(
     return place
 
 
-def _winners(rows: Floats, arrivals: NDArray[np.float64]) -> Indices:
+def _winners(logits: Floats, arrivals: NDArray[np.float64]) -> Indices:
     """The winners of races with standard exponential `arrivals`, for logits of any size."""
-    row_max = rows.max(axis=1).astype(np.float64)
-    check_row_max(row_max)
+    row_max = logits.max(axis=-1, keepdims=True).astype(np.float64)
+    check_row_max(row_max.ravel())
     arrivals = np.maximum(arrivals, np.finfo(np.float64).tiny)
-    index: Indices = (rows - row_max[:, None] - np.log(arrivals)).argmax(axis=1)
+    index: Indices = (logits - row_max - np.log(arrivals)).argmax(axis=-1)
     return index
 
 
