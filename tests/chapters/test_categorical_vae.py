@@ -205,6 +205,16 @@ def test_the_program_prints_a_line_a_way(capsys):
     assert "way: expected one of" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("way", "draws", "named"), [("reinmax", 2, "way"), ("", 2, "way"), ("RLOO", 1, "noise")]
+)
+def test_a_loss_refuses_what_would_train_nothing(way, draws, named):
+    params, x = model.initial(rng=0), np.zeros((1, model.PIXELS))
+    noise = np.zeros((draws, 1, model.LATENTS, model.CLASSES))
+    with pytest.raises(ValueError, match=f"^{named}: expected .*, got "):
+        model.negative_elbo(params, x, noise, 1.0, way)
+
+
 class TestInteractive:
     """The interactive of categorical_vae agrees with the library."""
 

@@ -24,6 +24,10 @@ def pairs(loss, logits, noise):
     return estimators.leave_one_out(loss, logits, noise[:2])
 
 
+def first_redraw(loss, logits, noise, temperature):
+    return estimators.rao_blackwell(loss, logits, noise[:2], temperature=temperature)
+
+
 def twice(loss, logits, noise, temperature):
     """Rao-Blackwell without the division by the temperature."""
     return temperature * estimators.rao_blackwell(loss, logits, noise, temperature=temperature)
@@ -68,6 +72,7 @@ def normalised(loss, logits, noise, k):
         ("cold-rao-blackwell", {"t": 1e-3}),
         ("rao-blackwell-mean", {"estimate": twice}),
         ("rao-blackwell-mean", {"kept": 0.5}),
+        ("rao-blackwell-mean", {"estimate": first_redraw}),
         ("control-mean-zero", {"estimate": no_pull_back}),
         ("unordered-set-gradient", {"estimate": normalised}),
         ("disarm", {"estimate": lambda *a: -estimators.disarm(*a)}),

@@ -216,7 +216,10 @@ def exact(params: Parameters, x: Array) -> Exact:
 
 
 def one_hot_draw(logits: Array, noise: Array) -> Array:
-    """An exact draw of every latent by the Gumbel-max trick, as one-hots; it has no gradient."""
+    """An exact draw of every latent by the Gumbel-max trick, as one-hots; it has no gradient.
+
+    Shape (..., M, K), for logits and Gumbel noise that broadcast to it; so too below.
+    """
     return jax.nn.one_hot(gumbel_max(logits, noise), logits.shape[-1], dtype=logits.dtype)
 
 
@@ -241,6 +244,11 @@ def reinmax(logits: Array, noise: Array) -> Array:
     at_middle = jax.nn.softmax(jax.lax.stop_gradient(middle) + logits)
     slope = 2 * at_middle - soft / 2
     return hard + (slope - jax.lax.stop_gradient(slope))
+
+
+def _check_way(way: str) -> None:
+    if way not in WAYS:
+        raise ValueError(f"way: expected one of {', '.join(WAYS)}, got {way!r}")
 
 
 def negative_elbo(
@@ -274,11 +282,19 @@ def negative_elbo(
         Mean over the images and the draws. For RLOO its gradient is unbiased, that of log p(x | z)
         by the score function, with the mean of the image's other draws as the baseline.
 
+    Raises
+    ------
+    ValueError
+        If `way` is unknown, or RLOO has a single draw.
+
     References
     ----------
     Kool, W., van Hoof, H. and Welling, M., *Buy 4 REINFORCE samples, get a baseline for free!*,
     2019.
     """
+    _check_way(way)
+    if way == "RLOO" and len(noise) < 2:
+        raise ValueError(f"noise: expected 2 or more draws for RLOO, got {len(noise)}")
     logits = encode(params, x)
     if way == "relaxed":
         code = gumbel_softmax(logits, noise, temperature)
@@ -397,8 +413,7 @@ def train(
         If `way` is unknown, `num_steps` no positive multiple of 50, or another argument out of its
         range.
     """
-    if way not in WAYS:
-        raise ValueError(f"way: expected one of {', '.join(WAYS)}, got {way!r}")
+    _check_way(way)
     if check_count(num_steps, "num_steps") % CHUNK:
         raise ValueError(f"num_steps: expected a multiple of {CHUNK}, got {num_steps}")
     temperatures = exponential_schedule(start_temperature, end_temperature, num_steps)
