@@ -11,13 +11,14 @@ import functools
 import gzip
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from gumbel_lib.book.pdf import chromium
 
 SITE = Path(__file__).parents[1] / "_build" / "html"
 RUNS = 5
@@ -61,10 +62,9 @@ class Compressing(SimpleHTTPRequestHandler):
 def visit(lighthouse: Path, url: str, *options: str) -> list[float]:
     """The score of one run, and what it measured."""
     command = [lighthouse, url, "--quiet", "--output=json", "--only-categories=performance"]
-    chromium = shutil.which("chromium") or shutil.which("google-chrome") or ""
     done = subprocess.run(
         [*command, f"--chrome-flags={FLAGS}", *options],
-        env={**os.environ, "CHROME_PATH": chromium},
+        env={**os.environ, "CHROME_PATH": chromium() or ""},
         capture_output=True,
         check=True,
         text=True,

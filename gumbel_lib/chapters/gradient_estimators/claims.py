@@ -237,12 +237,16 @@ def cold_rao_blackwell(t: float = 1e-6, limit: Callable[..., Floats] = estimator
     return max(gaps)
 
 
+def _pulled_back(b: Floats, slope: Floats) -> Any:
+    """The slope by a softmax b times the softmax's Jacobian."""
+    return b * (slope - (b * slope).sum(axis=-1, keepdims=True))
+
+
 def _forgetful(loss: Loss, logits: Floats, noise: Floats, temperature: float) -> Any:
     """Rao-Blackwell with fresh noise that forgets the draw."""
     drawn = np.eye(logits.size)[(logits + noise[0]).argmax(axis=-1)]
     soft = special.softmax((logits + noise[1]) / temperature, axis=-1)
-    slope = loss.gradient(drawn)
-    return soft * (slope - (soft * slope).sum(axis=-1, keepdims=True)) / temperature
+    return _pulled_back(soft, loss.gradient(drawn)) / temperature
 
 
 @claim(
@@ -292,8 +296,7 @@ def _sine() -> Loss:
 
     def gradient(x: Floats) -> Floats:
         b = special.softmax(x, axis=-1)
-        mean = (b @ wave)[..., None]
-        return np.asarray(np.cos(mean) * b * (wave - mean))
+        return np.asarray(np.cos(b @ wave)[..., None] * _pulled_back(b, wave))
 
     return Loss(lambda x: np.sin(special.softmax(x, axis=-1) @ wave), gradient)
 
@@ -325,8 +328,7 @@ def _relaxed(loss: Loss, t: float, scale: float) -> Loss:
 
     def gradient(x: Floats) -> Any:
         b = special.softmax(x / t, axis=-1)
-        slope = loss.gradient(b)
-        return scale * b * (slope - (b * slope).sum(axis=-1, keepdims=True)) / t
+        return scale * _pulled_back(b, loss.gradient(b)) / t
 
     return Loss(lambda x: scale * loss.value(special.softmax(x / t, axis=-1)), gradient)
 
