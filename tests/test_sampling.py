@@ -93,31 +93,44 @@ def test_counts_agree_with_softmax(method, dtype, odds):
     assert_counts_agree(counts, special.softmax(logits.astype(np.float64)))
 
 
-@pytest.mark.parametrize("name", ["lines", "search", "table"])
-def test_rows_with_a_likely_class_keep_their_laws_among_others(name, monkeypatch):
+@pytest.mark.parametrize("name", ["lines", "sums", "search", "table"])
+@pytest.mark.parametrize("repeated", [20_000, 500, 30])
+def test_rows_with_a_likely_class_keep_their_laws_among_others(name, repeated, monkeypatch):
+    # Many draws of a row are of other classes in a binomial number, fewer are told one by one.
     monkeypatch.setattr(categorical, "_plan", lambda *_: getattr(categorical, f"_by_{name}"))
     logits = np.random.default_rng(1).normal(size=(9, 40))
-    for row, likely in enumerate((0.7, 0.76, 0.99, 1 - 1e-12), start=2):
+    for row, likely in enumerate((0.7, 0.76, 0.99, 1 - 1e-3, 1 - 1e-12), start=2):
         rest = np.delete(logits[row], 3 * row)
         logits[row, 3 * row] = special.logsumexp(rest) + special.logit(likely)
-    draws = sample_categorical(logits, size=(20_000, 9), rng=4)
+    many = np.tile(logits, (20_000 // repeated, 1))
+    draws = sample_categorical(many, size=(repeated, len(many)), rng=4).reshape(repeated, -1, 9)
     for row, probs in zip(draws.T, special.softmax(logits, axis=1), strict=True):
-        assert_counts_agree(np.bincount(row, minlength=40), probs)
+        assert_counts_agree(np.bincount(row.ravel(), minlength=40), probs)
         # Each draw is independent of the one before it.
         first, second = (row == probs.argmax()).reshape(-1, 2).T
         p = probs.max()
-        together = np.count_nonzero(first & second)
-        assert abs(together - 1e4 * p**2) <= 5 * np.sqrt(1e4 * p**2 * (1 - p**2))
+        together, pairs = np.count_nonzero(first & second), first.size
+        assert abs(together - pairs * p**2) <= 5 * np.sqrt(pairs * p**2 * (1 - p**2))
 
 
-@pytest.mark.parametrize("name", ["search", "table"])
-def test_rare_classes_beside_a_likely_one_are_drawn_as_often_as_due(name, monkeypatch):
+@pytest.mark.parametrize("name", ["lines", "sums", "search", "table"])
+@pytest.mark.parametrize("repeated", [1000, 500, 20])
+def test_rare_classes_beside_a_likely_one_are_drawn_as_often_as_due(name, repeated, monkeypatch):
     monkeypatch.setattr(categorical, "_plan", lambda *_: getattr(categorical, f"_by_{name}"))
-    # About one draw of a row is of another class.
-    logits = np.zeros((1000, 10))
+    # About one draw of a thousand is of another class, and each of these as often.
+    logits = np.zeros((1_000_000 // repeated, 10))
     logits[:, 3] = np.log(9 * 999)
-    others = np.count_nonzero(sample_categorical(logits, size=(1000, 1000), rng=4) != 3)
-    assert abs(others - 1000) < 5 * np.sqrt(1000)
+    draws = sample_categorical(logits, size=(repeated, len(logits)), rng=4)
+    others = np.delete(np.bincount(draws.ravel(), minlength=10), 3)
+    assert abs(others.sum() - 1000) < 5 * np.sqrt(1000)
+    assert stats.chisquare(others).pvalue > 1e-6
+    # Neither do they come at chosen places.
+    assert (
+        stats.chisquare(
+            np.count_nonzero(draws[: repeated // 20 * 20].reshape(20, -1) != 3, axis=1)
+        ).pvalue
+        > 1e-6
+    )
 
 
 def test_draws_come_in_no_order(method):
@@ -377,6 +390,9 @@ def test_the_shortest_way_draws_what_the_plan_would(shape, dtype):
     cases = [(logits, None), (row, 1), (row, 256), (row, 257), (row, (16, 16)), (row[None], 99)]
     cases += [(logits, (5, *shape[:-1])), (logits[..., None, :], (*shape[:-1], 7))]
     cases += [(row[None], (99, 1)), (row[None, None], (9, 2, 3)), (row, ()), (row[None], (0, 1))]
+    few = np.stack([row, row[::-1], row])
+    cases += [(few, (99, 3)), (few[:, None], (3, 99)), (few[None], (256, 1, 3)), (few, (257, 3))]
+    cases += [(few[None], (9, 9, 3)), (few[None], (9, 3))]
     # Beyond 2**20, where added noise would lose digits, and where a float holds no noise at all.
     for offset in (0, 2.0**21, -(2.0**21), 2.0**90, -np.inf):
         for values, size in cases:
@@ -390,12 +406,15 @@ def test_the_shortest_way_draws_what_the_plan_would(shape, dtype):
 
 
 def test_errors_that_the_caller_raises_change_no_draw(method):
-    # Weights that underflow are 0, and need no warning.
+    # Weights that underflow are 0, and need no warning, nor do large logits.
     shape, size = method
-    logits = np.linspace(0, -3000, shape[-1])
-    calm = draw(logits, shape, size, np.random.default_rng(3))
-    with np.errstate(all="raise"):
-        assert np.array_equal(draw(logits, shape, size, np.random.default_rng(3)), calm)
+    for least in (-3000, -1e200, -1e308):
+        for start in (0, least):
+            logits = np.linspace(start, least, shape[-1])
+            with np.errstate(all="ignore"):
+                calm = draw(logits, shape, size, np.random.default_rng(3))
+            with np.errstate(all="raise"):
+                assert np.array_equal(draw(logits, shape, size, np.random.default_rng(3)), calm)
 
 
 def test_an_offset_that_a_float_holds_changes_no_law(method):

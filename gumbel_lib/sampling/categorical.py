@@ -30,7 +30,7 @@ _SHORT = 1 << 14
 # Noises up to which several draws of several rows take one for every class: 12 ns each, where the
 # other methods take 30 us. Of one row a search takes 7.
 _FEW_NOISES = 1 << 11
-# Draws of one short row that are searched for in its sums without a plan, which would take 5 us.
+# Draws of a short row that are searched for in its sums without a plan, which would take 5 us.
 _FEW = 256
 # A perturbed logit between these has its noise to 2**-33.
 _LOW, _HIGH = -(2.0**20), 2.0**20
@@ -66,13 +66,15 @@ _CHUNK_SIZE, _TASK_SIZE, _TASK_LOGITS = 1 << 16, 1 << 18, 1 << 21
 _STEPS = 8
 # Lines in which a row is laid out, 4 to 16 as good, and rows up to which each is searched alone
 # where few draws are made.
-_HEIGHT, _FEW_ROWS = 8, 16
+_HEIGHT, _FEW_ROWS = 8, 8
 # Guides of a table. To make one takes 2.5 ns, and a draw that a guide leaves open 30, so that of d
 # draws of K classes some 2 sqrt(d K) serve best; beyond two a class they leave the cache.
 _GUIDES_IN_CACHE = 1 << 15
 # Probability from which a class is told from the others before they are. That takes 40 us for a
-# row, in place of 4 ns a class and 40 a draw, so it is tried where these come to more.
-_SURE, _SURE_TAKES = 0.75, 40_000
+# row, in place of 4 ns a class and 40 a draw, so it is tried where these come to more. Where they
+# come to less, a uniform tells each draw of the rows that expect at most one other, 7 ns; for fewer
+# draws than these it gains nothing.
+_SURE, _SURE_TAKES, _LEAST_SURE = 0.75, 40_000, 16
 # Draws that look up a table, or that race by blocks, at once: 0.25 MB an array; where few draws
 # race, they make more tries each.
 _DRAWS_AT_ONCE = 1 << 15
@@ -133,9 +135,9 @@ def sample_categorical(
     Notes
     -----
     One draw of each row takes noise up to 16,384 logits in all, several draws of several rows up to
-    2048 noises, and up to 256 draws of one row of up to 16,384 classes a search. Beyond that the
-    time of each method is predicted in microseconds, and the least one is taken. With N rows, K
-    classes and d draws a row, f = K / 1e5 and bits = log2(K):
+    2048 noises, and up to 256 draws of each of up to 8 rows, of up to 16,384 logits in all, a
+    search. Beyond that the time of each method is predicted in microseconds, and the least one is
+    taken. With N rows, K classes and d draws a row, f = K / 1e5 and bits = log2(K):
 
     .. table:: The predicted time of each method, in microseconds.
 
@@ -159,9 +161,9 @@ def sample_categorical(
        =================================================== =========================================
 
     The predictions were fitted on one x86-64 machine to logits of standard deviation 2; elsewhere
-    they may miss the fastest method, not the law. Where one class of a row has most of the
-    probability, search and table first draw how many of many draws are of other classes, and take
-    far less than predicted.
+    they may miss the fastest method, not the law. Where a class of a row is so likely that at most
+    one of its draws, or a quarter of many, is expected to be another, lines, sums, search and table
+    first draw which draws are others, and take far less than predicted.
 
     The race has sqrt(2K) blocks, rounded up to a power of two: up to 1024 of them hold every n-th
     class, where n is their number, more hold neighbours. Draws that are still open after K/16
@@ -227,8 +229,7 @@ def sample_categorical(
     of_repeats = [i for i, length in enumerate(padded) if length != shape[i]]
     num_rows, repeated = math.prod(batch), math.prod(shape[i] for i in of_repeats)
     if _takes_noise(num_rows, num_classes, repeated):
-        with np.errstate(over="ignore", under="ignore"):
-            return _winners(values, generator.standard_exponential((*shape, num_classes)))
+        return _winners(values, generator.standard_exponential((*shape, num_classes)))
     drawn = room_for((num_rows, repeated), size)
 
     # Plan: the method, the rows of a chunk and those of a task.
@@ -301,32 +302,53 @@ def _short(logits: Floats, size: Any, rng: np.random.Generator) -> Any:
             own not in (1, n) for own, n in zip(batch[::-1], lengths[::-1], strict=False)
         ):
             return None
-        if not _takes_noise(num_rows, width, num_draws / num_rows):
-            few = num_rows == 1 and num_draws <= _FEW
-            return _search_few(logits.ravel(), lengths, rng) if few else None
+        repeated = num_draws / num_rows
+        if not _takes_noise(num_rows, width, repeated):
+            apart = num_rows == 1 or lengths[len(lengths) - len(batch) :] == tuple(batch)
+            few = apart and _searches_few(num_rows, width, repeated)
+            return _search_few(logits.reshape(num_rows, width), lengths, rng) if few else None
         shape = (*lengths, width)
     arrivals = rng.standard_exponential(shape)
-    keys = logits - np.log(arrivals)
-    if keys.dtype == _FLOAT:
-        flat = keys.ravel()
-        if not flat.dot(flat) < _HIGH**2:  # perhaps for a masked class alone
-            flat = np.maximum.reduce(keys, axis=-1).ravel()
-        if flat.dot(flat) < _HIGH**2:
-            return keys.argmax(axis=-1)
+    try:
+        keys = logits - np.log(arrivals)
+        index = keys.argmax(axis=-1)
+        if index.size == 1:
+            if _LOW < keys.item(index.item()) < _HIGH:
+                return index
+        elif keys.dtype == _FLOAT:
+            flat = keys.ravel()
+            if not flat.dot(flat) < _HIGH**2:  # perhaps for a masked class alone
+                flat = np.maximum.reduce(keys, axis=-1).ravel()
+            if flat.dot(flat) < _HIGH**2:
+                return index
+    except FloatingPointError:  # the caller has errors raised, and a square overflows
+        pass
     return _winners(logits, arrivals)
 
 
-def _search_few(row: Floats, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
-    """A few draws of a row by `_by_search`, or None for large logits or where errors are raised."""
-    row_max = float(row.max())
-    if not _LOW < row_max < _HIGH:
+def _search_few(rows: Floats, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
+    """Few draws of few rows by `_by_search`, or None for large logits or where errors are raised.
+
+    The last axes of the shape are those of the rows, if there are several.
+    """
+    alone = len(rows) == 1
+    row_max = np.maximum.reduce(rows, axis=1)
+    largest = row_max.tolist()
+    if not (min(largest) > _LOW and max(largest) < _HIGH):
         return None
-    weights = np.subtract(row, row_max, dtype=np.float64)
+    values = rows[0] if alone else rows
+    weights = np.subtract(values, row_max if alone else row_max[:, None], dtype=np.float64)
     try:
-        cumulative = np.exp(weights, out=weights).cumsum()
+        cumulative = np.exp(weights, out=weights).cumsum(axis=-1)
     except FloatingPointError:  # the caller has errors raised, of underflow too
         return None
-    return cumulative.searchsorted(rng.random(shape) * cumulative[-1], side="right")
+    if alone:
+        return cumulative.searchsorted(rng.random(shape) * cumulative[-1], side="right")
+    levels = rng.random((len(rows), math.prod(shape) // len(rows))) * cumulative[:, -1:]
+    drawn = np.empty(levels.T.shape, np.int64)
+    for i, sums in enumerate(cumulative):
+        drawn[:, i] = sums.searchsorted(levels[i], side="right")
+    return drawn.reshape(shape)
 
 
 def _takes_noise(num_rows: int, num_classes: int, repeated: float) -> bool:
@@ -337,10 +359,16 @@ def _takes_noise(num_rows: int, num_classes: int, repeated: float) -> bool:
     return num_rows > 1 and noises <= _FEW_NOISES
 
 
+def _searches_few(num_rows: int, num_classes: int, repeated: float) -> bool:
+    """Whether so few draws are searched for in the sums of each row without a plan."""
+    few = repeated <= _FEW and num_rows <= _FEW_ROWS
+    return few and num_rows * num_classes <= _SHORT
+
+
 @functools.lru_cache(maxsize=1024)  # a prediction takes 3 us
 def _plan(num_rows: int, num_classes: int, repeated: int) -> Method:
     """The method that is predicted to take the least time."""
-    if num_rows == 1 and repeated <= _FEW and num_classes <= _SHORT:
+    if _searches_few(num_rows, num_classes, repeated):
         return _by_search
     times = _predicted(num_rows, num_classes, repeated)
     return min(times, key=times.__getitem__)
@@ -407,10 +435,11 @@ def _first_above(
 
 def _winners(logits: Floats, arrivals: NDArray[np.float64]) -> Indices:
     """The winners of races with standard exponential `arrivals`, for logits of any size."""
-    row_max = logits.max(axis=-1, keepdims=True).astype(np.float64)
-    check_row_max(row_max.ravel())
-    arrivals = np.maximum(arrivals, np.finfo(np.float64).tiny)
-    index: Indices = (logits - row_max - np.log(arrivals)).argmax(axis=-1)
+    with np.errstate(over="ignore", under="ignore"):
+        row_max = logits.max(axis=-1, keepdims=True).astype(np.float64)
+        check_row_max(row_max.ravel())
+        arrivals = np.maximum(arrivals, np.finfo(np.float64).tiny)
+        index: Indices = (logits - row_max - np.log(arrivals)).argmax(axis=-1)
     return index
 
 
@@ -421,6 +450,8 @@ def _by_lines(rows: Floats, index: Indices, rng: np.random.Generator, share: Sha
     check_row_max(row_max)
     weights -= row_max
     np.exp(weights, out=weights)
+    if _settles_sure(weights.T, rows, index, rng, share, _by_lines):
+        return
     for below, line in pairwise(weights):
         line += below
     # The longer of the two axes lies last, where NumPy's loops are fast.
@@ -446,7 +477,9 @@ def _by_sums(rows: Floats, index: Indices, rng: np.random.Generator, share: Shar
     width = -(-num_classes // _HEIGHT)
     grid = np.zeros((num_rows, _HEIGHT, width))
     flat = grid.reshape(num_rows, -1)
-    _weights(rows, out=flat[:, :num_classes])
+    weights = _weights(rows, out=flat[:, :num_classes])
+    if _settles_sure(weights, rows, index, rng, share, _by_sums):
+        return
     # Down the columns NumPy adds many numbers at a time, along them each must wait for the last.
     for above, line in pairwise(grid.swapaxes(0, 1)):
         line += above
@@ -473,21 +506,22 @@ def _by_sums(rows: Floats, index: Indices, rng: np.random.Generator, share: Shar
 def _by_search(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
     """A binary search of the cumulative sums of each row."""
     weights = _weights(rows)
-    others = _settle_sure(weights, index, rng)
-    cumulative = weights if others.size == len(rows) else weights[others]
-    np.cumsum(cumulative, axis=1, out=cumulative)
-    levels = rng.random((others.size, index.shape[1])) * cumulative[:, -1:]
-    for i, sums, level in zip(others.tolist(), cumulative, levels, strict=True):
-        index[i] = sums.searchsorted(level, side="right")
+    if _settles_sure(weights, rows, index, rng, share, _by_search):
+        return
+    cumulative = np.cumsum(weights, axis=1, out=weights)
+    levels = rng.random(index.shape) * cumulative[:, -1:]
+    for drawn, sums, level in zip(index, cumulative, levels, strict=True):
+        drawn[:] = sums.searchsorted(level, side="right")
 
 
 def _by_table(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
     """The indexed inverse CDF: a table of guides tells where each search begins."""
     weights = _weights(rows)
+    if _settles_sure(weights, rows, index, rng, share, _by_table):
+        return
     repeated = index.shape[1]
     num_guides = _num_guides(rows.shape[1], repeated)
-    for i in _settle_sure(weights, index, rng):
-        cumulative, drawn = weights[i], index[i]
+    for cumulative, drawn in zip(weights, index, strict=True):
         np.cumsum(cumulative, out=cumulative)
         cumulative *= num_guides / cumulative[-1]
         # Guide g is the number of sums up to g: the first class that a level from g on can reach.
@@ -515,28 +549,53 @@ def _num_guides(num_classes: int, repeated: int) -> int:
     return min(math.isqrt(4 * num_classes * repeated), max(2 * num_classes, _GUIDES_IN_CACHE)) + 1
 
 
-def _settle_sure(weights: NDArray[np.float64], index: Indices, rng: np.random.Generator) -> Indices:
-    """Draw from the rows in which one class is likely; the numbers of the others.
+def _settles_sure(
+    weights: NDArray[np.float64],
+    rows: Floats,
+    index: Indices,
+    rng: np.random.Generator,
+    share: Share,
+    draw: Method,
+) -> bool:
+    """Whether the rows with a likely class were drawn apart from the others, these by `draw`.
 
-    A binomial number of the draws of such a row, at random places, are of its other classes.
+    Which draws of such a row are of its other classes is told first: by a uniform for each draw, or
+    by a binomial number, at random places, where that takes less. The weights are lost.
     """
-    everyone, num_draws = np.arange(len(weights)), index.shape[1]
-    if index.size <= _FEW or 4 * weights.shape[1] + 40 * num_draws < _SURE_TAKES:
-        return everyone
-    sure = np.add.reduce(weights, axis=1) < 1 / _SURE  # the largest weight is 1
-    for i in np.flatnonzero(sure).tolist():
-        sums, drawn = weights[i], index[i]
-        likeliest = sums.argmax()
-        sums[likeliest] = 0
-        np.cumsum(sums, out=sums)
-        rest = sums.item(-1)
-        drawn.fill(likeliest)
-        count = rng.binomial(num_draws, rest / (1 + rest))
-        if count:
-            places = rng.choice(num_draws, count, replace=False, shuffle=False)
-            drawn[places] = sums.searchsorted(rng.random(count) * rest, side="right")
-    others: Indices = everyone[~sure]
-    return others
+    (num_rows, num_classes), repeated = weights.shape, index.shape[1]
+    if repeated < _LEAST_SURE or _searches_few(num_rows, num_classes, repeated):
+        return False
+    each = 4 * num_classes + 40 * repeated < _SURE_TAKES
+    # The largest weight is 1.
+    sure = np.add.reduce(weights, axis=1) < (1 + 1 / repeated if each else 1 / _SURE)
+    if not sure.any():
+        return False
+    if not sure.all():
+        weights = weights[sure]
+        others = np.empty((num_rows - len(weights), repeated), np.int64)
+        draw(rows[~sure], others, rng, share)
+        index[~sure] = others
+    likeliest = weights.argmax(axis=1)
+    weights[np.arange(len(weights)), likeliest] = 0
+    rest = np.add.reduce(weights, axis=1)
+    chance = rest / (1 + rest)
+    drawn = np.empty((len(weights), repeated), np.int64)
+    drawn[:] = likeliest[:, None]
+    if each:
+        other = rng.random(drawn.shape) < chance[:, None]
+        counts = np.count_nonzero(other, axis=1)
+    else:
+        counts = rng.binomial(repeated, chance)
+    for i in np.flatnonzero(counts).tolist():
+        count = int(counts[i])
+        if each:
+            places = np.flatnonzero(other[i])
+        else:
+            places = rng.choice(repeated, count, replace=False, shuffle=False)
+        sums = weights[i].cumsum()
+        drawn[i, places] = sums.searchsorted(rng.random(count) * sums[-1], side="right")
+    index[sure] = drawn
+    return True
 
 
 def _num_blocks(num_classes: int) -> int:
