@@ -68,6 +68,8 @@ def halved(xp, estimate, phi, logits, noise):
 @pytest.mark.parametrize(
     ("label", "wrong"),
     [
+        ("decoupled-temperatures", {"factor": lambda ahead: ahead}),
+        ("decoupled-temperatures", {"cooler": 1.01}),
         ("variance-gradient", {"objective": halved}),
         ("variance-gradient", {"estimate": claims._same_noise}),
         ("leave-one-out", {"estimate": pairs}),
@@ -187,9 +189,3 @@ class TestInteractive:
         ]
         assert len(ratios) > 1000
         assert 0.5 < np.mean(ratios) < 2
-
-    def test_the_button_doubles_the_evaluations(self, interactive):
-        chart = interactive("gradient_estimators")
-        chart.set("evaluations, as a power of 2", 3)
-        chart.box.get_by_role("button", name="Twice the evaluations").click()
-        assert "evaluations: 16" in chart.words

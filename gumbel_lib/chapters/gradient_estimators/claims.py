@@ -238,6 +238,38 @@ def cold_rao_blackwell(t: float = 1e-6, limit: Callable[..., Floats] = estimator
     return max(gaps)
 
 
+@claim(
+    "decoupled-temperatures",
+    "ST-GS with two temperatures is 1/t_f times ST-GS for the logits l/t_f at t_b/t_f, and its "
+    "mean tends to the gradient of the mean loss under softmax(l/t_f) where the loss is quadratic; "
+    "t_f = 0.5 and 2, three losses, and t_b = 1e-6 t_f for the mean.",
+    method="quadrature",
+    bound=1e-4,
+    control="the factor 1/t_f left out",
+    wrong={"factor": lambda ahead: 1.0},
+)
+def decoupled_temperatures(
+    factor: Callable[[float], float] = lambda ahead: 1 / ahead, cooler: float = 1.0
+) -> float:
+    gaps = []
+    noise = np.random.default_rng(5).gumbel(size=(200, 3))
+    for ahead in (0.5, 2.0):
+        scaled = LOGITS / (ahead * cooler)
+        for loss, back in itertools.product(LOSSES.values(), (0.1, 1.0)):
+            drawn = np.eye(3)[(LOGITS + ahead * noise).argmax(axis=-1)]
+            soft = special.softmax((LOGITS + ahead * noise) / back, axis=-1)
+            found = _pulled_back(soft, loss.gradient(drawn)) / back
+            run = partial(estimators.straight_through_gumbel, loss, scaled)
+            each = run(noise[None], temperature=back / ahead)
+            gaps.append(_gap(found, factor(ahead) * each))
+        loss = LOSSES["quadratic"]
+        run = partial(estimators.straight_through_gumbel, loss, scaled, temperature=1e-6)
+        mean = exact_moments(run, scaled, temperature=1e-6).mean
+        # The chain rule for l -> l / t_f, whose derivative is taken at l / t_f.
+        gaps.append(_gap(factor(ahead) * mean, _gradient(LOGITS / ahead, loss) / ahead))
+    return max(gaps)
+
+
 def _pulled_back(b: Floats, slope: Floats) -> Any:
     """The slope by a softmax b times the softmax's Jacobian."""
     return b * (slope - (b * slope).sum(axis=-1, keepdims=True))
