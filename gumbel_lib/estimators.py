@@ -146,8 +146,24 @@ def leave_one_out(loss: Loss, logits: Array, noise: Array) -> Array:
 
     .. math:: \frac{1}{n-1} \sum_r \bigl(f(D_r) - \bar f\bigr)\,(D_r - p)
 
-    Parameters are those of `reinforce`, with n >= 2 rows of noise; so are the errors. It asks for
-    n values of the loss.
+    Parameters
+    ----------
+    loss : Loss
+        f; only its value is used, once a row.
+    logits : array (..., K)
+        l, as for `reinforce`.
+    noise : array (n, ..., K)
+        Standard Gumbel noise, n >= 2 independent rows, each of which draws a class.
+
+    Returns
+    -------
+    array (..., K)
+        The estimate of the gradient by the logits. Its entries sum to 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `reinforce`.
 
     References
     ----------
@@ -172,8 +188,24 @@ def straight_through(loss: Loss, logits: Array, noise: Array) -> Array:
 
     .. math:: \frac1n \sum_r \bigl(\mathrm{diag}\,p - p\,p^\top\bigr)\,f'(D_r)
 
-    Parameters and errors are those of `reinforce`, without the baseline. It asks for n gradients of
-    the loss.
+    Parameters
+    ----------
+    loss : Loss
+        f; only its gradient is used, once a row, at the draw.
+    logits : array (..., K)
+        l, as for `reinforce`.
+    noise : array (n, ..., K)
+        Standard Gumbel noise, n >= 1 independent rows, each of which draws a class.
+
+    Returns
+    -------
+    array (..., K)
+        The estimate of the gradient by the logits. Its entries sum to 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `reinforce`.
 
     References
     ----------
@@ -195,8 +227,24 @@ def darn(loss: Loss, logits: Array, noise: Array) -> Array:
 
     .. math:: \frac1n \sum_r \bigl[f'(D_r) \cdot (D_r - p)\bigr]\,(D_r - p)
 
-    Parameters and errors are those of `reinforce`, without the baseline. It asks for n gradients of
-    the loss.
+    Parameters
+    ----------
+    loss : Loss
+        f; only its gradient is used, once a row, at the draw.
+    logits : array (..., K)
+        l, as for `reinforce`.
+    noise : array (n, ..., K)
+        Standard Gumbel noise, n >= 1 independent rows, each of which draws a class.
+
+    Returns
+    -------
+    array (..., K)
+        The estimate of the gradient by the logits. Its entries sum to 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `reinforce`.
 
     References
     ----------
@@ -220,8 +268,24 @@ def reinmax(loss: Loss, logits: Array, noise: Array) -> Array:
     .. math:: \frac1n \sum_r \bigl(2\,J(\tfrac{p + D_r}2) - \tfrac12\,J(p)\bigr)\,f'(D_r),
               \qquad J(b) = \mathrm{diag}\,b - b\,b^\top
 
-    Parameters and errors are those of `reinforce`, without the baseline. It asks for n gradients of
-    the loss.
+    Parameters
+    ----------
+    loss : Loss
+        f; only its gradient is used, once a row, at the draw.
+    logits : array (..., K)
+        l, as for `reinforce`.
+    noise : array (n, ..., K)
+        Standard Gumbel noise, n >= 1 independent rows, each of which draws a class.
+
+    Returns
+    -------
+    array (..., K)
+        The estimate of the gradient by the logits. Its entries sum to 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `reinforce`.
 
     References
     ----------
@@ -247,8 +311,26 @@ def pathwise(loss: Loss, logits: Array, noise: Array, *, temperature: Any) -> Ar
     .. math:: &\frac1n \sum_r \frac1t\,\bigl(\mathrm{diag}\,b_r - b_r b_r^\top\bigr)\,f'(b_r), \\
               &b_r = \mathrm{softmax}((l + g_r)/t)
 
-    Parameters and errors are those of `straight_through`, with a temperature > 0. It asks for n
-    gradients of the loss.
+    Parameters
+    ----------
+    loss : Loss
+        f; only its gradient is used, once a row, at the relaxed sample.
+    logits : array (..., K)
+        l, as for `reinforce`.
+    noise : array (n, ..., K)
+        Standard Gumbel noise, n >= 1 independent rows, each of which gives a relaxed sample.
+    temperature : float or array (..., 1)
+        t > 0, in the unit of the logits; an array has one for each vector of logits of a batch.
+
+    Returns
+    -------
+    array (..., K)
+        The estimate of the gradient by the logits. Its entries sum to 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `reinforce`, or for a temperature that is not positive or that `gumbel_softmax` refuses.
 
     References
     ----------
@@ -271,7 +353,27 @@ def straight_through_gumbel(loss: Loss, logits: Array, noise: Array, *, temperat
 
     .. math:: \frac1n \sum_r \frac1t\,\bigl(\mathrm{diag}\,b_r - b_r b_r^\top\bigr)\,f'(D_r)
 
-    Parameters, errors and cost are those of `pathwise`.
+    Parameters
+    ----------
+    loss : Loss
+        f; only its gradient is used, once a row, at the draw.
+    logits : array (..., K)
+        l, as for `reinforce`.
+    noise : array (n, ..., K)
+        Standard Gumbel noise, n >= 1 independent rows, each of which gives a draw
+        and its relaxed sample.
+    temperature : float or array (..., 1)
+        t > 0, in the unit of the logits; an array has one for each vector of logits of a batch.
+
+    Returns
+    -------
+    array (..., K)
+        The estimate of the gradient by the logits. Its entries sum to 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `pathwise`.
 
     References
     ----------
@@ -300,9 +402,28 @@ def decoupled(loss: Loss, logits: Array, noise: Array, *, forward: Any, backward
 
     with the draw :math:`D_r` at the largest entry of :math:`l + t_f\,g_r`.
 
-    Parameters, errors and cost are those of `pathwise`, with the temperatures `forward`,
-    :math:`t_f`, and `backward`, :math:`t_b`, both > 0. The draw has the law softmax(l / forward),
-    so it estimates the gradient of the expected loss under that law.
+    Parameters
+    ----------
+    loss : Loss
+        f; only its gradient is used, once a row, at the draw.
+    logits : array (..., K)
+        l, as for `reinforce`.
+    noise : array (n, ..., K)
+        Standard Gumbel noise, n >= 1 independent rows, each of which gives a draw
+        and its relaxed sample.
+    forward, backward : float or array (..., 1)
+        :math:`t_f` and :math:`t_b`, both > 0; an array has one for each vector of logits.
+
+    Returns
+    -------
+    array (..., K)
+        The estimate of the gradient by the logits of the expected loss under the law of the draw,
+        softmax(l / t_f). Its entries sum to 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `pathwise`, under the names `forward` and `backward`.
 
     References
     ----------
@@ -340,8 +461,27 @@ def rao_blackwell(loss: Loss, logits: Array, noise: Array, *, temperature: Any) 
 
     with perturbed logits :math:`x_r` drawn given that their argmax is D.
 
-    Parameters and errors are those of `pathwise`, with m + 1 >= 2 rows of noise: the first draws
-    D, each of the others gives an :math:`x_r`. It asks for one gradient of the loss.
+    Parameters
+    ----------
+    loss : Loss
+        f; only its gradient is used, once, at the draw.
+    logits : array (..., K)
+        l, as for `reinforce`.
+    noise : array (m + 1, ..., K)
+        Standard Gumbel noise, m >= 1: the first row draws D, each of the others gives an
+        :math:`x_r`.
+    temperature : float or array (..., 1)
+        t > 0, in the unit of the logits; an array has one for each vector of logits of a batch.
+
+    Returns
+    -------
+    array (..., K)
+        The estimate of the gradient by the logits. Its entries sum to 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `pathwise`.
 
     References
     ----------
@@ -371,7 +511,28 @@ def gapped(loss: Loss, logits: Array, noise: Array, *, temperature: Any, gap: fl
     where :math:`x_r` is l with the drawn class raised to the largest logit, and every other class
     lowered to lie at least `gap` below it.
 
-    Parameters, errors and cost are those of `pathwise`, with a gap > 0.
+    Parameters
+    ----------
+    loss : Loss
+        f; only its gradient is used, once a row, at the draw.
+    logits : array (..., K)
+        l, as for `reinforce`.
+    noise : array (n, ..., K)
+        Standard Gumbel noise, n >= 1 independent rows, each of which draws a class.
+    temperature : float or array (..., 1)
+        t > 0, in the unit of the logits; an array has one for each vector of logits of a batch.
+    gap : float
+        > 0, in the unit of the logits.
+
+    Returns
+    -------
+    array (..., K)
+        The estimate of the gradient by the logits. Its entries sum to 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `pathwise`, or for a gap that is not positive.
 
     References
     ----------
@@ -403,10 +564,12 @@ def relax(loss: Loss, logits: Array, noise: Array, *, control: Loss) -> Array:
 
     Parameters
     ----------
-    loss, logits
-        As for `reinforce`.
+    loss : Loss
+        f; only its value is used, once, at the draw.
+    logits : array (..., K)
+        l, as for `reinforce`.
     noise : array (2, ..., K)
-        The first row gives x and D, the second :math:`\tilde x`.
+        Standard Gumbel noise: the first row gives x and D, the second :math:`\tilde x`.
     control : Loss
         c with its gradient, of perturbed logits (..., K): any function that is differentiable and
         has the means that the formula asks for.
@@ -415,7 +578,8 @@ def relax(loss: Loss, logits: Array, noise: Array, *, control: Loss) -> Array:
     -------
     array (..., K)
         An estimate without bias, whatever the control. It asks for one value of the loss, one of
-        the control and two of the control's gradients.
+        the control and two of the control's gradients. Its entries sum to 0 if those of the
+        control's gradient do.
 
     Raises
     ------
@@ -452,8 +616,29 @@ def rebar(
 
     .. math:: c(x) = \eta\, f\bigl(\mathrm{softmax}(x/t)\bigr)
 
-    Parameters and errors are those of `relax`, with a temperature t > 0 and the scale
-    :math:`\eta` in place of the control. It asks for two values and two gradients of the loss.
+    Parameters
+    ----------
+    loss : Loss
+        f; its value is used at the draw and at a relaxed sample, its gradient at two relaxed
+        samples.
+    logits : array (..., K)
+        l, as for `reinforce`.
+    noise : array (2, ..., K)
+        Standard Gumbel noise: the first row gives x and D, the second :math:`\tilde x`.
+    temperature : float or array (..., 1)
+        t > 0, in the unit of the logits; an array has one for each vector of logits of a batch.
+    scale : float
+        :math:`\eta`.
+
+    Returns
+    -------
+    array (..., K)
+        An estimate without bias, whatever temperature and scale. Its entries sum to 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `pathwise`, or if there are not two rows of noise.
 
     References
     ----------
@@ -490,9 +675,27 @@ def unordered_set(loss: Loss, logits: Array, noise: Array, *, k: int) -> Array:
     with :math:`R_s(s) = 1`, P(S) the probability that the k first classes are S in any order, and
     :math:`P_{-s}` the same without class s.
 
-    Parameters and errors are those of `leave_one_out`, with n >= 1 rows of noise and k >= 2 classes
-    of finite logits from each. It asks for k values of the loss a row, and for a sum over the k!
-    orders.
+    Parameters
+    ----------
+    loss : Loss
+        f; only its value is used, k times a row.
+    logits : array (..., K)
+        l, as for `reinforce`.
+    noise : array (n, ..., K)
+        Standard Gumbel noise, n >= 1 independent rows, each of which draws k classes.
+    k : int
+        Classes that a row draws, at least 2, and at most as many as have a finite logit in each
+        vector of logits. The sum runs over their k! orders.
+
+    Returns
+    -------
+    array (..., K)
+        The estimate of the gradient by the logits. Its entries sum to 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `reinforce`, or for a k out of its range.
 
     References
     ----------
@@ -609,7 +812,24 @@ def disarm(loss: Loss, logits: Array, noise: Array) -> Array:
     .. math:: \frac1n \sum_r \tfrac12\,\bigl(f(b_r) - f(\tilde b_r)\bigr)\,(b_r - \tilde b_r)\,
               \sigma(|l|)
 
-    Parameters, errors and cost are those of `arm`.
+    Parameters
+    ----------
+    loss : Loss
+        f of bits (..., d); only its value is used, twice a row.
+    logits : array (..., d)
+        Finite log-odds of d independent Bernoullis.
+    noise : array (n, ..., d)
+        Standard *logistic* noise, n >= 1 rows.
+
+    Returns
+    -------
+    array (..., d)
+        The estimate of the gradient by the log-odds.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `arm`.
 
     References
     ----------

@@ -119,6 +119,41 @@ def test_a_masked_class_has_no_gradient_and_harms_none(name):
     assert found[:3] == pytest.approx(estimator(LOSS, LOGITS, noise[:, :3]))
 
 
+@pytest.mark.parametrize(
+    ("name", "heats"),
+    [
+        ("pathwise", ["temperature"]),
+        ("straight_through_gumbel", ["temperature"]),
+        ("rao_blackwell", ["temperature"]),
+        ("gapped", ["temperature"]),
+        ("rebar", ["temperature"]),
+        ("decoupled", ["forward"]),
+        ("decoupled", ["backward"]),
+        ("decoupled", ["forward", "backward"]),
+    ],
+)
+def test_each_vector_of_logits_may_have_a_temperature(name, heats):
+    estimator, rng = getattr(estimators, name), np.random.default_rng(12)
+    logits, noise = rng.normal(size=(4, 3)), standard_gumbel((2, 5, 4, 3), rng=rng)
+    fixed = {"forward": 0.8, "backward": 0.6} if name == "decoupled" else {}
+    hot = {heat: rng.uniform(0.2, 2, size=(4, 1)) for heat in heats}
+    found = estimator(LOSS, logits, noise, **fixed | hot)
+    assert found.shape == (5, 4, 3)
+    for i, j in itertools.product(range(5), range(4)):
+        one = fixed | {heat: t[j, 0] for heat, t in hot.items()}
+        assert found[i, j] == pytest.approx(estimator(LOSS, logits[j], noise[:, i, j], **one))
+
+
+def test_each_vector_of_logits_may_have_a_baseline():
+    rng = np.random.default_rng(13)
+    logits, noise = rng.normal(size=(4, 3)), standard_gumbel((2, 4, 3), rng=rng)
+    beta = rng.normal(size=4)
+    found = estimators.reinforce(LOSS, logits, noise, baseline=beta)
+    for j in range(4):
+        one = estimators.reinforce(LOSS, logits[j], noise[:, j], baseline=beta[j])
+        assert found[j] == pytest.approx(one)
+
+
 def in_library(xp, loss_weights):
     """The loss in another library."""
     w, sign = xp.asarray(loss_weights), xp.asarray(np.array([1.0, -1.0, 0.0]))

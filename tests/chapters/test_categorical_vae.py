@@ -1,5 +1,9 @@
 """The autoencoder against enumeration, and the claims of categorical_vae against mistakes."""
 
+import json
+import shlex
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -173,10 +177,14 @@ def test_one_compilation_serves_all_temperatures_and_weights():
     train, _ = model.digits(rng=0)
     model.train(train, "relaxed", num_steps=50, replicates=1, rng=0)
     before = model._chunk._cache_size()
-    for start, end, weight in ((2.0, 0.5, 1.0), (0.5, 0.5, 1.0), (1.0, 0.1, 64.0)):
+    for start, end, weight, warm in (
+        (2.0, 0.5, 1.0, 0),
+        (0.5, 0.5, 1.0, 20),
+        (1.0, 0.1, 64.0, 0),
+    ):
         model.train(
             train, "relaxed", num_steps=50, replicates=1, rng=1,
-            start_temperature=start, end_temperature=end, kl_weight=weight,
+            start_temperature=start, end_temperature=end, kl_weight=weight, kl_warmup=warm,
         )  # fmt: skip
     assert model._chunk._cache_size() == before
 
@@ -189,6 +197,7 @@ def test_one_compilation_serves_all_temperatures_and_weights():
         ({"num_steps": 0}, "^num_steps: expected"),
         ({"start_temperature": 0.0}, "^start: expected"),
         ({"kl_weight": -1.0}, "^kl_weight: expected"),
+        ({"kl_warmup": -1}, "^kl_warmup: expected at least 0, got -1$"),
         ({"replicates": 0}, "^replicates: expected"),
     ],
 )
@@ -197,9 +206,66 @@ def test_a_wrong_argument_is_named(arguments, said):
         model.train(np.zeros((10, 64)), **{"way": "relaxed", "rng": 0, **arguments})
 
 
+def test_a_warm_up_raises_the_weight_of_the_kl_to_its_full(monkeypatch):
+    seen = []
+
+    def chunk(way, unravel, flat, state, x, noise, temperatures, weights):
+        seen.extend(np.asarray(weights).tolist())
+        return flat, state
+
+    monkeypatch.setattr(model, "_chunk", chunk)
+    for warmup in (0, 1, 30, 99, 200):
+        seen.clear()
+        model.train(
+            np.zeros((10, 64)), "RLOO", num_steps=100, kl_weight=3.0, kl_warmup=warmup,
+            replicates=1, rng=0,
+        )  # fmt: skip
+        assert seen == pytest.approx([3.0 * min(1, s / (warmup + 1)) for s in range(1, 101)])
+
+
+STORED = json.loads((Path(__file__).parents[2] / "benchmarks/categorical_vae.json").read_text())
+
+
+def test_the_stored_training_has_what_its_command_asks_for():
+    arguments = shlex.split(STORED["command"])
+    steps = int(arguments[arguments.index("--steps") + 1])
+    warmups = [int(part) for part in arguments[arguments.index("--kl-warmup") + 1 :]]
+    asked = {(way, warmup) for way in model.WAYS for warmup in warmups}
+    assert {(run["way"], run["kl_warmup"]) for run in STORED["trainings"]} == asked
+    for run in STORED["trainings"]:
+        assert list(map(int, run["after"])) == list(range(0, steps + 1, 500))
+        for told in run["after"].values():
+            assert told["-ELBO, one-hot"] > told["-log p"]
+
+
+def test_what_is_stored_is_what_the_models_say(tmp_path, capsys):
+    path = tmp_path / "told.json"
+    given = ["RLOO", "--steps", "50", "--runs", "2", "--seed", "7", "--kl-warmup", "0", "10"]
+    assert main([*given, "--store", str(path)]) == 0
+    stored = json.loads(path.read_text())
+    assert stored["command"] == " ".join(
+        ["python", "-m", "gumbel_lib.chapters.categorical_vae", *given]
+    )
+    train, test = model.digits(rng=0)
+    for run in stored["trainings"]:
+        trained = model.train(
+            train, "RLOO", num_steps=50, kl_warmup=run["kl_warmup"], replicates=2, rng=7
+        )
+        for step, models in zip(("0", "50"), trained.records, strict=True):
+            exact = [model.exact(one, test) for one in models]
+            told = run["after"][step]
+            assert told["-log p"] == pytest.approx(
+                np.mean([-one.log_p.mean() for one in exact]), abs=1e-4
+            )
+            assert told["least KL"] == pytest.approx(
+                np.mean([one.kl.mean(axis=0).min() for one in exact]), abs=1e-4
+            )
+    assert stored["trainings"][0]["after"]["50"] != stored["trainings"][1]["after"]["50"]
+
+
 def test_the_program_prints_a_line_a_way(capsys):
     assert main(["relaxed", "--steps", "50", "--runs", "1"]) == 0
-    assert capsys.readouterr().out.startswith("relaxed           -log p ")
+    assert capsys.readouterr().out.startswith("relaxed           KL warm-up 0      -log p ")
     with pytest.raises(SystemExit):
         main(["unheard-of"])
     assert "way: expected one of" in capsys.readouterr().err

@@ -350,21 +350,22 @@ def _chunk(
     x: Array,
     noise: Array,
     temperatures: Array,
-    kl_weight: Array,
+    kl_weights: Array,
 ) -> tuple[Array, Any]:
-    """Some steps of all runs. The temperatures are data, so that one compilation serves all."""
+    """Some steps of all runs. The schedules are data, so that one compilation serves all."""
 
-    def loss(one: Array, x: Array, noise: Array, temperature: Array) -> Array:
+    def loss(one: Array, x: Array, noise: Array, temperature: Array, kl_weight: Array) -> Array:
         return negative_elbo(unravel(one), x, noise, temperature, way, kl_weight)
 
-    slopes = jax.vmap(jax.grad(loss), in_axes=(0, 0, 0, None))
+    slopes = jax.vmap(jax.grad(loss), in_axes=(0, 0, 0, None, None))
 
     def step(carry: Any, given: Any) -> Any:
         flat, state = carry
         updates, state = RULE.update(slopes(flat, *given), state)
         return (jnp.round((flat + updates) * GRID) / GRID, state), None
 
-    return jax.lax.scan(step, (flat, state), (x, noise, temperatures))[0]  # type: ignore[no-any-return]
+    given = x, noise, temperatures, kl_weights
+    return jax.lax.scan(step, (flat, state), given)[0]  # type: ignore[no-any-return]
 
 
 @functools.cache
@@ -381,6 +382,7 @@ def train(
     start_temperature: float = 1.0,
     end_temperature: float = 0.5,
     kl_weight: float = 1.0,
+    kl_warmup: int = 0,
     replicates: int = 3,
     rng: Rng,
 ) -> Training:
@@ -398,6 +400,8 @@ def train(
         Ends of the exponential schedule, both positive.
     kl_weight : float
         What the KL is multiplied by, positive.
+    kl_warmup : int
+        Steps w before the KL has its full weight: step s = 1, 2, ... has min(1, s / (w + 1)) of it.
     replicates : int
         Independent runs, each with its own start, batches and noise.
     rng : int or numpy.random.Generator
@@ -412,23 +416,29 @@ def train(
     TypeError, ValueError
         If `way` is unknown, `num_steps` no positive multiple of 50, or another argument out of its
         range.
+
+    References
+    ----------
+    Sønderby, C. K. and others, *Ladder variational autoencoders*, NeurIPS 2016, for the warm-up.
     """
     _check_way(way)
     if check_count(num_steps, "num_steps") % CHUNK:
         raise ValueError(f"num_steps: expected a multiple of {CHUNK}, got {num_steps}")
     temperatures = exponential_schedule(start_temperature, end_temperature, num_steps)
-    weight = jnp.asarray(check_positive(kl_weight, "kl_weight"))
+    rising = np.arange(1, num_steps + 1) / (check_count(kl_warmup, "kl_warmup", least=0) + 1)
+    weights = check_positive(kl_weight, "kl_weight") * np.minimum(rising, 1.0)
     runs = check_count(replicates, "replicates")
     generator = as_generator(rng)
 
     flat = jnp.stack([ravel_pytree(initial(rng=generator))[0] for _ in range(runs)])
     state = (jnp.asarray(0), jnp.zeros_like(flat), jnp.zeros_like(flat))
     path = [flat]
-    for some in tqdm(temperatures.reshape(-1, CHUNK), desc=way, unit="chunk", disable=None):
+    schedules = np.stack([temperatures, weights]).reshape(2, -1, CHUNK).swapaxes(0, 1)
+    for some in tqdm(schedules, desc=way, unit="chunk", disable=None):
         rows = generator.integers(len(x), size=(CHUNK, runs, BATCH))
         size = (CHUNK, runs, DRAWS, BATCH, LATENTS, CLASSES)
         noise = standard_gumbel(size, rng=generator)
-        flat, state = _chunk(way, _unravel(), flat, state, x[rows], noise, some, weight)
+        flat, state = _chunk(way, _unravel(), flat, state, x[rows], noise, *some)
         path.append(flat)
     records = [[jax.tree.map(np.asarray, _unravel()(one)) for one in flat] for flat in path]
     return Training(CHUNK * np.arange(len(path)), records)

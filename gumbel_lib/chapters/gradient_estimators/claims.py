@@ -12,8 +12,9 @@ from scipy import special
 
 from ... import estimators
 from ..._checks import Floats
-from ...claims import claim, complex_step
+from ...claims import claim, complex_step, cpu_jax
 from ...estimators import Loss, exact_moments
+from ...relaxation import softmax
 
 # The chapter's example: the distribution of the book, and losses that agree on its corners.
 PROBS = np.array([0.6, 0.3, 0.1])
@@ -237,6 +238,38 @@ def cold_rao_blackwell(t: float = 1e-6, limit: Callable[..., Floats] = estimator
     return max(gaps)
 
 
+@claim(
+    "decoupled-temperatures",
+    "ST-GS with two temperatures is 1/t_f times ST-GS for the logits l/t_f at t_b/t_f, and its "
+    "mean tends to the gradient of the mean loss under softmax(l/t_f) where the loss is quadratic; "
+    "t_f = 0.5 and 2, three losses, and t_b = 1e-6 t_f for the mean.",
+    method="quadrature",
+    bound=1e-4,
+    control="the factor 1/t_f left out",
+    wrong={"factor": lambda ahead: 1.0},
+)
+def decoupled_temperatures(
+    factor: Callable[[float], float] = lambda ahead: 1 / ahead, cooler: float = 1.0
+) -> float:
+    gaps = []
+    noise = np.random.default_rng(5).gumbel(size=(200, 3))
+    for ahead in (0.5, 2.0):
+        scaled = LOGITS / (ahead * cooler)
+        for loss, back in itertools.product(LOSSES.values(), (0.1, 1.0)):
+            drawn = np.eye(3)[(LOGITS + ahead * noise).argmax(axis=-1)]
+            soft = special.softmax((LOGITS + ahead * noise) / back, axis=-1)
+            found = _pulled_back(soft, loss.gradient(drawn)) / back
+            run = partial(estimators.straight_through_gumbel, loss, scaled)
+            each = run(noise[None], temperature=back / ahead)
+            gaps.append(_gap(found, factor(ahead) * each))
+        loss = LOSSES["quadratic"]
+        run = partial(estimators.straight_through_gumbel, loss, scaled, temperature=1e-6)
+        mean = exact_moments(run, scaled, temperature=1e-6).mean
+        # The chain rule for l -> l / t_f, whose derivative is taken at l / t_f.
+        gaps.append(_gap(factor(ahead) * mean, _gradient(LOGITS / ahead, loss) / ahead))
+    return max(gaps)
+
+
 def _pulled_back(b: Floats, slope: Floats) -> Any:
     """The slope by a softmax b times the softmax's Jacobian."""
     return b * (slope - (b * slope).sum(axis=-1, keepdims=True))
@@ -331,6 +364,71 @@ def _relaxed(loss: Loss, t: float, scale: float) -> Loss:
         return scale * _pulled_back(b, loss.gradient(b)) / t
 
     return Loss(lambda x: scale * loss.value(special.softmax(x / t, axis=-1)), gradient)
+
+
+PAIR_LOSS = Loss(lambda b: b @ COSTS[:2], np.zeros_like)  # of two classes, seen at draws alone
+
+
+def _neuron(phi: Any, xp: Any = np) -> Loss:
+    """A control variate with three parameters: a neuron that sees the softmax of two classes."""
+
+    def parts(x: Any) -> tuple[Any, Any]:
+        b = softmax(x, 0.7)
+        return b, xp.tanh(b @ phi[:2])
+
+    def gradient(x: Any) -> Any:
+        b, height = parts(x)
+        return phi[2] * (1 - height**2)[..., None] * _pulled_back(b, phi[:2]) / 0.7
+
+    return Loss(lambda x: phi[2] * parts(x)[1], gradient)
+
+
+def _square(xp: Any, estimate: Callable[..., Any], phi: Any, logits: Floats, noise: Floats) -> Any:
+    """|G|^2 of each draw."""
+    return (estimate(PAIR_LOSS, logits, noise, control=_neuron(phi, xp)) ** 2).sum(axis=-1)
+
+
+def _misfit(xp: Any, estimate: Callable[..., Any], phi: Any, logits: Floats, noise: Floats) -> Any:
+    """(f(D) - c)^2 of each draw, with c at the perturbed logits that were redrawn."""
+    drawn = softmax(logits + noise[0], 0.0)
+    fresh = estimators._given(np, logits, drawn, noise[1])
+    return (drawn @ COSTS[:2] - _neuron(phi, xp).value(xp.asarray(fresh))) ** 2
+
+
+@claim(
+    "variance-gradient",
+    "The gradient of RELAX's variance by the parameters of its control variate is the mean of the "
+    "gradient of the estimate's square; taken for a neuron at two points, for two classes.",
+    method="quadrature",
+    bound=1e-4,
+    control="the gradient of the squared distance between loss and control variate",
+    wrong={"objective": _misfit},
+)
+def variance_gradient(
+    objective: Callable[..., Any] = _square,
+    estimate: Callable[..., Any] = estimators.relax,
+) -> float:
+    jax = cpu_jax(double=True)
+    logits, t = np.log([0.7, 0.3]), 0.7
+    first, second, masses = estimators._gaps(logits, t)
+    # Given the winner, every row of first noise with every row of second noise.
+    joint = masses[:, :, None] * masses[:, None] / masses.sum(axis=1)[:, None, None]
+    pairs = np.broadcast_arrays(first[:, :, None], second[:, None])
+    noise = np.stack([pair.reshape(-1, 2) for pair in pairs])
+
+    def mean(phi: Any) -> Any:
+        return joint.ravel() @ objective(jax.numpy, estimate, phi, logits, noise)
+
+    def variance(phi: Floats) -> float:
+        run = partial(estimate, PAIR_LOSS, logits, control=_neuron(phi))
+        return exact_moments(run, logits, rows=2, temperature=t).variance
+
+    gaps = []
+    for phi in (np.array([1.0, -0.5, 0.8]), np.array([-2.0, 0.3, -1.5])):
+        small = 1e-4 * np.eye(3)
+        slope = [(variance(phi + h) - variance(phi - h)) / 2e-4 for h in small]
+        gaps.append(_gap(np.asarray(jax.grad(mean)(jax.numpy.asarray(phi))), np.array(slope)))
+    return max(gaps)
 
 
 def _without_baseline(loss: Loss, logits: Floats, noise: Floats, k: int) -> Any:

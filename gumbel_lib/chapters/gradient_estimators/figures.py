@@ -89,6 +89,6 @@ def die_runs(distance: Mapping[str, Floats], num_rolls: int, probs: Floats) -> D
     return DescribedFigure(
         figure,
         f"SSE between learned and true probabilities against the step, on log scales, each "
-        f"estimator at its best learning rate. Before the last of {mean.size} steps: "
+        f"estimator at its best learning rate. After {mean.size} steps: "
         f"{'; '.join(texts)}; counting the same rolls {counted[-1]:.2g}.",
     )
