@@ -140,7 +140,7 @@ def sse_gradient_autodiff(relax: Any = gumbel_softmax) -> float:
         return ((y - gumbel_softmax(logits, noise, t)) ** 2).sum()
 
     columns = [np.array(column) for column in zip(*_cases(), strict=True)]
-    slopes = np.asarray(jax.vmap(jax.grad(loss))(*map(jax.numpy.asarray, columns)))
+    slopes = np.asarray(jax.jit(jax.vmap(jax.grad(loss)))(*columns))
     gaps = [
         np.abs(die.sse_gradient(y, relax(logits, noise, t), float(t)) - slope).max()
         for logits, noise, y, t, slope in zip(*columns, slopes, strict=True)

@@ -139,11 +139,9 @@ def relaxed_gradient(
     jax = cpu_jax(double=True)
     noise = standard_gumbel((50, LOGITS.size), rng=11)
     gaps = []
+    slopes = jax.jit(jax.vmap(jax.jacobian(relaxation.gumbel_softmax), (None, 0, None)))
     for t in (0.1, *TEMPERATURES):
-        relaxed = lambda logits, g, t=t: relaxation.gumbel_softmax(logits, g, t)  # noqa: E731
-        found = jax.vmap(jax.jacobian(relaxed), (None, 0))(
-            jax.numpy.asarray(LOGITS), jax.numpy.asarray(noise)
-        )
+        found = slopes(LOGITS, noise, t)
         b = special.softmax((LOGITS + noise) / t, axis=-1)
         gaps.append(np.abs(found - jacobian(b, t)).max())
     return float(max(gaps))
