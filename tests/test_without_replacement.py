@@ -12,8 +12,10 @@ from scipy import stats
 from gumbel_lib import standard_gumbel
 from gumbel_lib.sampling import (
     gumbel_top_k,
+    inclusion_probabilities,
     order_probabilities,
     sample_without_replacement,
+    threshold_weights,
     without_replacement,
 )
 
@@ -234,3 +236,76 @@ def test_bad_input_of_the_orders_is_named():
     ):
         with pytest.raises(ValueError, match=f"^{named}: expected .*, got "):
             order_probabilities(logits, k)
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0, 5.0, 30.0, 300.0])
+def test_inclusion_probabilities_are_those_of_all_orders(spread):
+    logits = spread * np.array([0.3, -1.0, 0.1, 1.2, -0.4])
+    for k in range(1, 6):
+        exact = np.zeros(5)
+        for order, prob in order_probabilities(logits, k).items():
+            exact[list(order)] += prob
+        assert np.allclose(inclusion_probabilities(logits, k), exact, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int64])
+@pytest.mark.parametrize("offset", [0, 1000, -1000])
+def test_inclusion_takes_batches_masks_types_and_offsets(dtype, offset):
+    rng = np.random.default_rng(0)
+    logits = rng.integers(-6, 7, (2, 3, 7)).astype(float)
+    plain = np.array([[inclusion_probabilities(row, 3) for row in part] for part in logits])
+    moved = (logits + offset).astype(dtype)
+    assert np.allclose(inclusion_probabilities(moved, 3), plain, rtol=0, atol=1e-12)
+    masked = np.insert(logits, 2, -np.inf, axis=2)
+    found = inclusion_probabilities(masked, 3)
+    assert np.all(found[..., 2] == 0)
+    assert np.allclose(np.delete(found, 2, axis=2), plain, rtol=0, atol=1e-12)
+    assert inclusion_probabilities(np.zeros((0, 4)), 2).shape == (0, 4)
+
+
+@pytest.mark.parametrize("k", [1, 2, 40, 299, 300])
+def test_many_inclusion_probabilities_sum_to_k_and_keep_the_order(k):
+    logits = np.sort(np.random.default_rng(1).normal(scale=3, size=300))
+    found = inclusion_probabilities(logits, k)
+    assert found.sum() == pytest.approx(k, abs=1e-10)
+    assert np.all(np.diff(found) >= -1e-13)
+    if k == 1:
+        assert np.allclose(found, np.exp(logits) / np.exp(logits).sum(), rtol=0, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("error")
+def test_inclusion_of_logits_that_lie_as_far_apart_as_floats_do():
+    found = inclusion_probabilities([1.7e308, 0.0, 0.0, -1.7e308, -np.inf], 2)
+    assert np.allclose(found, [1, 0.5, 0.5, 0, 0], rtol=0, atol=1e-12)
+
+
+def test_threshold_weights_are_the_definition_and_its_limits():
+    logits, threshold = np.log([[0.5, 0.2], [1e-5, 0.9]]), np.array([-1.0, 2.0])
+    above = stats.gumbel_r.sf(threshold[:, None] - logits)
+    found = threshold_weights(logits, threshold)
+    assert np.allclose(found, np.exp(logits) / above, rtol=1e-9)
+    assert np.allclose(threshold_weights(logits[0], -np.inf), np.exp(logits[0]), rtol=1e-15)
+    assert np.allclose(threshold_weights([-800.0, -5000.0], -1.0), np.exp(-1.0), rtol=1e-12)
+    assert threshold_weights([0.0, -700.0], -690.0).tolist() == pytest.approx(
+        [1.0, np.exp(-700.0) / -np.expm1(-np.exp(-10.0))]
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: inclusion_probabilities([0.0, -np.inf], 2), "k"),
+        (lambda: inclusion_probabilities([0.0, 1.0], 0), "k"),
+        (lambda: inclusion_probabilities([0.0, 1.0], 3), "k"),
+        (lambda: inclusion_probabilities([0.0, np.nan], 1), "logits"),
+        (lambda: inclusion_probabilities(["a"], 1), "logits"),
+        (lambda: threshold_weights([0.0, -np.inf], 0.0), "logits"),
+        (lambda: threshold_weights([0.0, np.nan], 0.0), "logits"),
+        (lambda: threshold_weights([0.0, 1.0], np.inf), "threshold"),
+        (lambda: threshold_weights([0.0, 1.0], np.nan), "threshold"),
+        (lambda: threshold_weights([0.0, 1.0], [0.0, 1.0]), "threshold"),
+    ],
+)
+def test_bad_input_of_inclusion_and_weights_is_named(call, named):
+    with pytest.raises((TypeError, ValueError), match=f"^{named}: expected .*, got "):
+        call()

@@ -67,6 +67,10 @@ CHAPTERS = {
         "From one row to a billion classes",
         "How are draws made from long rows, streams and shards without noise for every class?",
     ),
+    "without_replacement": Chapter(
+        "Drawing k winners: sampling without replacement",
+        "How are k different classes or sequences drawn, and how is a mean estimated from them?",
+    ),
     "gradient_estimators": Chapter(
         "Every estimator against the exact gradient",
         "Which estimate of a gradient through a draw is right, and what does it cost?",

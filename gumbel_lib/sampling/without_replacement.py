@@ -12,8 +12,10 @@ from scipy import special
 
 from .._checks import (
     Array,
+    Floats,
     Rng,
     as_arrays,
+    as_floats,
     as_generator,
     as_logits,
     check_count,
@@ -25,6 +27,15 @@ from ..noise import standard_gumbel
 from ._rows import as_rows, as_shape, check_row_max, room_for
 
 _CHUNK_SIZE = 1 << 20  # perturbed logits held at once
+
+# In log t the integrands of `inclusion_probabilities` are analytic where the imaginary part is
+# below pi/2. There they fall off as a Normal density does when k is large, with a standard
+# deviation of 1/sqrt(k). With steps of half of it, or of 0.2, the trapezoid rule errs by rounding
+# alone: measured, the sum of 2000 probabilities is off by 5e-13 for k = 50.
+_STEP = 0.2
+_REACH = 40.0  # e^-40 = 4e-18 is what an integrand that falls like t leaves below
+_GAP = 60.0  # beyond which a class is as good as certain to be ahead, to 1e-26
+_AT_ONCE = 1 << 22  # numbers in a slice of the quadrature: 32 MB
 
 
 def gumbel_top_k(logits: Array, noise: Array, k: int, *, axis: int = -1) -> Array:
@@ -238,3 +249,144 @@ def order_probabilities(logits: ArrayLike, k: int) -> dict[tuple[int, ...], floa
             left[index] = -np.inf
         result[order] = prob
     return result
+
+
+def inclusion_probabilities(logits: ArrayLike, k: int) -> Floats:
+    r"""P(class i is one of k drawn without replacement), by an integral for each class.
+
+    .. math:: \pi_i = \int_0^\infty p_i\,e^{-p_i t}\,P(N_i(t) < k)\,dt, \qquad
+              p_i = \frac{e^{l_i}}{\sum_j e^{l_j}}
+
+    where :math:`N_i(t)` is how many of the others have arrived by the time t, in a race of
+    exponential times with rates p.
+
+    Parameters
+    ----------
+    logits : array_like (..., K)
+        Log-probabilities up to a constant, in nats; ``-inf`` for a class that is never drawn.
+    k : int
+        How many classes, at most the number of finite logits in any row.
+
+    Returns
+    -------
+    numpy.ndarray (..., K)
+        Probabilities to 1e-12, of sum k.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For logits that `gumbel_max` refuses, or if `k` is not between 1 and the number of finite
+        logits in each row.
+
+    Notes
+    -----
+    A class is drawn when fewer than k others come before it. The others that come before a class
+    are counted in two parts, those that stand before it in the row and those that stand behind, so
+    nothing is subtracted. Time is that of 2 K k numbers at each of some 250 nodes a row, and more
+    nodes where the k + 1 largest logits lie far apart.
+
+    Examples
+    --------
+    >>> inclusion_probabilities(np.log([0.5, 0.3, 0.2]), 2).round(4).tolist()
+    [0.8393, 0.675, 0.4857]
+    """
+    values = as_logits(logits)
+    k = check_count(k, "k")
+    finite = np.isfinite(values)
+    if values.size and finite.sum(axis=-1).min() < k:
+        raise ValueError(f"k: expected at most the number of finite logits in a row, got {k}")
+    result = np.zeros(values.shape)
+    for place in np.ndindex(values.shape[:-1]):
+        result[place][finite[place]] = _included(values[place][finite[place]], k)
+    return result
+
+
+def _included(logits: Floats, k: int) -> Floats:
+    """Inclusion probabilities of one row of finite logits."""
+    if k == logits.size:
+        return np.ones(k)
+    order = np.argsort(-logits)
+    with np.errstate(over="ignore"):
+        gaps = np.minimum(-np.diff(logits[order]), _GAP)
+    behind = np.concatenate([[0.0], np.cumsum(gaps)])  # from the largest, the largest first
+    step = min(_STEP, 0.5 / math.sqrt(k))
+    # 4 nats after the k + 1st class is due, the k others have come: e^4 is 55.
+    nodes = step * np.arange(-_REACH // step, (behind[k] + 4) // step + 1)
+    total = np.zeros(logits.size)
+    at_once = max(1, _AT_ONCE // (logits.size * k))
+    for first in range(0, nodes.size, at_once):
+        due = np.exp(nodes[first : first + at_once] - behind[:, None])
+        total += step * (due * np.exp(-due) * _fewer(-np.expm1(-due), k)).sum(axis=1)
+    result = np.empty(logits.size)
+    result[order] = total
+    return result
+
+
+def _fewer(arrived: Floats, k: int) -> Floats:
+    """P(fewer than k of the others have arrived) for each class, from P(arrived) (K, nodes)."""
+    num_classes, size = arrived.shape
+    counts = np.zeros((num_classes + 1, k, size))  # P(m of the classes up to here)
+    counts[0, 0] = 1
+    for j, p in enumerate(arrived):
+        counts[j + 1] = (1 - p) * counts[j]
+        counts[j + 1, 1:] += p * counts[j, :-1]
+    result = np.empty_like(arrived)
+    behind = np.ones((k, size))  # P(at most m of the classes behind), since there are none
+    for j in range(num_classes - 1, -1, -1):
+        result[j] = (counts[j] * behind[::-1]).sum(axis=0)
+        moved = (1 - arrived[j]) * behind
+        moved[1:] += arrived[j] * behind[:-1]
+        behind = moved
+    return result
+
+
+def threshold_weights(logits: ArrayLike, threshold: ArrayLike) -> Floats:
+    r"""Horvitz-Thompson weights of classes whose perturbed logits lie above a threshold.
+
+    .. math:: w_i = \frac{e^{l_i}}{P(l_i + g > \kappa)}
+              = \frac{e^{l_i}}{1 - \exp(-e^{l_i - \kappa})}
+
+    If :math:`\kappa` is the k + 1st largest perturbed logit and l are log-probabilities, the sum of
+    :math:`w_i f_i` over the k drawn has the mean :math:`\sum_i p_i f_i`.
+
+    Parameters
+    ----------
+    logits : array_like (..., k)
+        l of the classes drawn, log-probabilities in nats.
+    threshold : array_like (...)
+        :math:`\kappa`, in nats; ``-inf`` if all classes were drawn.
+
+    Returns
+    -------
+    numpy.ndarray (..., k)
+        The weights; each is larger than its probability and than :math:`e^\kappa`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a logit is not finite, a threshold is NaN or +inf, or the shapes do not fit.
+
+    References
+    ----------
+    Duffield, N., Lund, C. and Thorup, M., arXiv cs/0509026, 2005 (another noise);
+    Kool, W., van Hoof, H. and Welling, M., *Stochastic Beams and Where to Find Them*, ICML 2019.
+
+    Examples
+    --------
+    >>> threshold_weights(np.log([0.5, 0.2]), np.log(0.3)).round(3).tolist()
+    [0.616, 0.411]
+    """
+    values, kappa = as_floats(logits, "logits").astype(np.float64), np.asarray(threshold, float)
+    if not np.isfinite(values).all():
+        raise ValueError("logits: expected finite numbers, got NaN or an infinity")
+    if np.any(np.isnan(kappa) | (kappa == np.inf)):
+        raise ValueError("threshold: expected numbers or -inf, got NaN or +inf")
+    if kappa.shape != values.shape[:-1]:
+        raise ValueError(f"threshold: expected shape {values.shape[:-1]}, got {kappa.shape}")
+    kappa = kappa[..., None]
+    with np.errstate(over="ignore"):
+        due = np.exp(values - kappa)
+    likely = due > 1e-300
+    shares = np.divide(np.exp(values), -np.expm1(-due), out=np.zeros_like(values), where=likely)
+    weights: Floats = np.where(likely, shares, np.exp(kappa))
+    return weights

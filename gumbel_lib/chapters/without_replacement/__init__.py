@@ -1,0 +1,1 @@
+"""*Drawing k winners: sampling without replacement*."""
