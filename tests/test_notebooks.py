@@ -33,6 +33,7 @@ OTHER_SENSE = {
     "scale": {"mode", "power"},
     "questions": {"observation"},
     "gradient_estimators": {"distance", "scale"},
+    "discrete_choice": {"distance", "mode"},
 }
 # What is no running prose: headings, labels, directives with their options, tables, formulas, code,
 # roles and addresses.

@@ -79,6 +79,10 @@ CHAPTERS = {
         "A variational autoencoder whose likelihood is exact",
         "How are categorical latent variables trained, and what do their objectives bound?",
     ),
+    "discrete_choice": Chapter(
+        "Discrete choice: utilities with Gumbel noise",
+        "What do people's choices tell about what they value, and what would they choose next?",
+    ),
     "questions": Chapter("Questions readers ask"),
 }
 

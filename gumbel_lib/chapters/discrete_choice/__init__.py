@@ -1,0 +1,1 @@
+"""*Discrete choice: utilities with Gumbel noise*."""
