@@ -75,6 +75,10 @@ CHAPTERS = {
         "A variational autoencoder whose likelihood is exact",
         "How are categorical latent variables trained, and what do their objectives bound?",
     ),
+    "private_selection": Chapter(
+        "Private selection",
+        "How is the best of several candidates chosen so that nobody is given away?",
+    ),
     "questions": Chapter("Questions readers ask"),
 }
 
