@@ -83,6 +83,10 @@ CHAPTERS = {
         "Discrete choice: utilities with Gumbel noise",
         "What do people's choices tell about what they value, and what would they choose next?",
     ),
+    "private_selection": Chapter(
+        "Private selection",
+        "How is the best of several candidates chosen so that nobody is given away?",
+    ),
     "questions": Chapter("Questions readers ask"),
 }
 
