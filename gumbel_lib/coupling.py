@@ -143,7 +143,7 @@ def _one_hot(chosen: Any, logits: Array, noise: Array, k: int | None, axis: int)
     num_classes = logits.shape[axis]
     place = device(order)
     classes = xp.reshape(xp.arange(num_classes, device=place), (num_classes,) + (1,) * (-axis - 1))
-    won = []
+    won: list[Array] = []
     for i in range(order.shape[axis]):
         winner = xp.take(order, xp.arange(i, i + 1, device=place), axis=axis)
         one = classes == winner

@@ -67,6 +67,10 @@ CHAPTERS = {
         "From one row to a billion classes",
         "How are draws made from long rows, streams and shards without noise for every class?",
     ),
+    "conditional_gumbels": Chapter(
+        "The same noise, another model",
+        "What would another model have drawn from the same noise, and how often do both agree?",
+    ),
     "gradient_estimators": Chapter(
         "Every estimator against the exact gradient",
         "Which estimate of a gradient through a draw is right, and what does it cost?",
