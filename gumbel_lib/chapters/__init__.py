@@ -71,6 +71,10 @@ CHAPTERS = {
         "Drawing k winners: sampling without replacement",
         "How are k different classes or sequences drawn, and how is a mean estimated from them?",
     ),
+    "conditional_gumbels": Chapter(
+        "The same noise, another model",
+        "What would another model have drawn from the same noise, and how often do both agree?",
+    ),
     "gradient_estimators": Chapter(
         "Every estimator against the exact gradient",
         "Which estimate of a gradient through a draw is right, and what does it cost?",

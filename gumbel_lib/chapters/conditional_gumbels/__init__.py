@@ -1,0 +1,1 @@
+"""*The same noise, another model*."""
