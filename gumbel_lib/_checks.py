@@ -122,30 +122,30 @@ def check_broadcast(**arrays: Array) -> tuple[int, ...]:
         raise ValueError(f"expected shapes that broadcast, got {shapes}") from error
 
 
-def check_logits(logits: Array, axis: int) -> int:
+def check_logits(logits: Array, axis: int, name: str = "logits") -> int:
     """The class axis counted from the end; refuses NaN, +inf and a row that is all masked."""
-    axis = check_axis(logits, axis)
+    axis = check_axis(logits, axis, name)
     xp = array_api_compat.array_namespace(logits)
     if is_known_true(xp.any(xp.isnan(logits))):
-        raise ValueError("logits: expected finite numbers or -inf, got NaN")
+        raise ValueError(f"{name}: expected finite numbers or -inf, got NaN")
     if is_known_true(xp.any(logits == math.inf)):
-        raise ValueError("logits: expected finite numbers or -inf, got +inf")
+        raise ValueError(f"{name}: expected finite numbers or -inf, got +inf")
     if is_known_true(xp.any(xp.all(logits == -math.inf, axis=axis))):
-        raise ValueError("logits: expected a finite logit in every row, got a row of all -inf")
+        raise ValueError(f"{name}: expected a finite logit in every row, got a row of all -inf")
     return axis
 
 
-def check_axis(logits: Array, axis: int) -> int:
+def check_axis(logits: Array, axis: int, name: str = "logits") -> int:
     """The class axis counted from the end, as broadcasting aligns shapes; refuses an empty one."""
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
         raise TypeError(f"axis: expected an integer, got {type(axis).__name__}")
     if logits.ndim == 0:
-        raise ValueError("logits: expected at least one dimension, got a scalar")
+        raise ValueError(f"{name}: expected at least one dimension, got a scalar")
     if not -logits.ndim <= axis < logits.ndim:
-        raise ValueError(f"axis: expected one of the {logits.ndim} axes of logits, got {axis}")
+        raise ValueError(f"axis: expected one of the {logits.ndim} axes of {name}, got {axis}")
     if logits.shape[axis] == 0:
         raise ValueError(
-            f"logits: expected at least one class along axis {axis}, got shape {logits.shape}"
+            f"{name}: expected at least one class along axis {axis}, got shape {logits.shape}"
         )
     return int(axis) if axis < 0 else int(axis) - int(logits.ndim)
 
@@ -193,10 +193,10 @@ def check_count(value: Any, name: str, *, least: int = 1) -> int:
     return int(value)
 
 
-def as_logits(logits: ArrayLike) -> NDArray[np.float64]:
+def as_logits(logits: ArrayLike, name: str = "logits") -> NDArray[np.float64]:
     """Logits as a float64 NumPy array, checked along the last axis."""
-    array = as_floats(logits, "logits").astype(np.float64)
-    check_logits(array, -1)
+    array = as_floats(logits, name).astype(np.float64)
+    check_logits(array, -1, name)
     return array
 
 

@@ -41,6 +41,7 @@ TESTS = {
         "arrays",
     ],
     "_quadrature": ["concrete", "die"],
+    "coupling": ["coupling", "arrays"],
     "noise": ["noise", "arrays"],
     "relaxation": ["relaxation", "arrays"],
     "trick": ["trick", "arrays"],

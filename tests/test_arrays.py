@@ -10,8 +10,10 @@ import pytest
 
 from gumbel_lib import gumbel_max, gumbel_softmax, standard_gumbel
 from gumbel_lib.concrete import relaxed_mean
+from gumbel_lib.coupling import posterior_gumbel
 from gumbel_lib.noise import truncated_gumbel
 from gumbel_lib.relaxation import softmax
+from gumbel_lib.sampling import gumbel_top_k
 from gumbel_lib.trick import argmax_probabilities, logsumexp
 
 LIBRARIES = ["jax", "array_api_strict", "torch"]
@@ -69,6 +71,21 @@ def test_same_numbers_in_the_arrays_own_type(library, dtype, temperature):
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
+def test_posterior_noise_in_the_arrays_own_type(library):
+    logits, noise = LOGITS.astype(np.float32), NOISE.astype(np.float32)
+    arrays = convert(library, logits), convert(library, noise)
+    order = gumbel_top_k(LOGITS, NOISE[0], 2)
+    expected = posterior_gumbel(LOGITS, order, NOISE, k=2)
+    for given in (order, convert(library, order)):
+        got = posterior_gumbel(arrays[0], given, arrays[1], k=2)
+        assert type(got) is type(arrays[1])
+        assert back(got).dtype == np.float32
+        assert np.allclose(back(got), expected, atol=1e-5)
+    one = posterior_gumbel(arrays[0], convert(library, order[:, 0].copy()), arrays[1])
+    assert np.array_equal(back(gumbel_max(arrays[0], one)), np.tile(order[:, 0], (3, 1)))
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
 def test_other_axis_and_array_temperature(library):
     arrays = convert(library, LOGITS.T.copy()), convert(library, np.swapaxes(NOISE, 1, 2).copy())
     temperature = np.array([0.0, 0.5, 2.0])[:, None, None]
@@ -109,6 +126,7 @@ FUNCTIONS = {
     "softmax": lambda logits, noise: softmax(logits, 2),
     "logsumexp": lambda logits, noise: logsumexp(logits),
     "truncated_gumbel": truncated_gumbel,
+    "posterior_gumbel": lambda logits, noise: posterior_gumbel(logits, [0], noise),
     "bounded": lambda logits, noise: truncated_gumbel(logits, np.float64(0.3)),
 }
 
