@@ -354,7 +354,8 @@ def watermark_noise(key: int, contexts: ArrayLike, num_classes: int) -> Floats:
 
     References
     ----------
-    Aaronson, S., *My AI safety lecture for UT effective altruism*, 2022, scottaaronson.blog/?p=6823.
+    Aaronson, S., *My AI safety lecture for UT Effective Altruism*, 2022,
+    https://scottaaronson.blog/?p=6823.
 
     Examples
     --------

@@ -67,6 +67,10 @@ CHAPTERS = {
         "From one row to a billion classes",
         "How are draws made from long rows, streams and shards without noise for every class?",
     ),
+    "language_models": Chapter(
+        "Sampling from language models",
+        "How does one line draw text, mark it, draft it and, in float32, cool it?",
+    ),
     "gradient_estimators": Chapter(
         "Every estimator against the exact gradient",
         "Which estimate of a gradient through a draw is right, and what does it cost?",
