@@ -88,8 +88,8 @@ def once_with_a_wrong_law(values, numbers):
         ),
         ("speculative-law", {"step": accept_by_ratio_of_wrong}),
         ("speculative-law", {"step": never_kept}),
-        ("truncated-race", {"stated": lambda l, c: truncated_race(l, c + 0.01)}),
-        ("truncated-race", {"stated": lambda l, c: special.softmax(l / (1 - np.exp(-c)), axis=-1)}),
+        ("truncated-race", {"stated": lambda x, c: truncated_race(x, c + 0.01)}),
+        ("truncated-race", {"stated": lambda x, c: special.softmax(x / (1 - np.exp(-c)), axis=-1)}),
         ("ceiling-cools", {"noise": lambda ceiling: stats.gumbel_r(scale=1.5)}),
     ],
 )

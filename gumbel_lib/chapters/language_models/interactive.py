@@ -160,6 +160,6 @@ def marked(model: NGram, start: str, keys: int, length: int) -> Interactive:
         "shows the base-10 logarithm of the p-value against the number of symbols, with a line at "
         "one in a million. Controls: the key that wrote the text, the key that the detector tries, "
         "and the number of symbols, which Run takes to its end. With the right key the p-value "
-        "falls, with another it stays near 1.",
+        "falls, with another it wanders.",
         Run("n", {"Next symbol": 1, "Ten more": 10}, seconds=12),
     )
