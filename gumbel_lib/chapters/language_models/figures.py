@@ -77,7 +77,8 @@ def acceptance(temperatures: Floats, agreed: dict[str, Floats]) -> DescribedFigu
     marks = (*MARKERS, "x")
     for (name, share), (color, line), mark in zip(agreed.items(), looks, marks, strict=True):
         axes.plot(temperatures, share, line, marker=mark, color=color, label=name)
-    axes.set(xlabel="temperature", ylabel="P(draft accepted)", ylim=(0, 1))
+    top = 1.5 * max(share.max() for share in agreed.values())
+    axes.set(xlabel="temperature", ylabel="P(draft accepted)", ylim=(0, top))
     axes.legend(ncols=2)
     text = "; ".join(f"{name} {share[0]:.2f} to {share[-1]:.2f}" for name, share in agreed.items())
     return DescribedFigure(

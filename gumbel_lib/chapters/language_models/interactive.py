@@ -87,26 +87,19 @@ def marked(model: NGram, start: str, keys: int, length: int) -> Interactive:
             .transform_calculate(score=of_detector("s"), logp=of_detector("p"))
         )
 
-    shown = "".join(SHOWN.get(symbol, symbol) for symbol in model.decode(texts[0][:WIDTH]))
+    shown = [
+        "".join(SHOWN.get(s, s) for s in model.decode(text)).replace("'", "\\'") for text in texts
+    ]
+    cases = "".join(f"key == {key} ? '{text}' : " for key, text in enumerate(shown, 1))
+    first_line = LINE - len("text of key 1: ")
     whole = (
         tracked(alt.Chart())
-        .transform_aggregate(
-            text="values()",
-            score="max(score)",
-            last="argmax(i)",
-            groupby=["key"],
-        )
+        .transform_filter("datum.i == n")
+        .transform_calculate(text=f"slice({cases}'', 0, n + {WIDTH})")
         .transform_calculate(
-            text=f"'{shown}' + join(pluck(datum.text, 's'), '')",
-            symbol="datum.last.s",
-            logp="datum.last.logp",
-            fresh="datum.last.fresh",
-        )
-        .transform_calculate(
-            readout=f"'text of key ' + key + ': ' + slice(datum.text, 0, {LINE - 15}) + '\\n' + "
-            f"slice(datum.text, {LINE - 15}, {2 * LINE - 15}) + '\\n' + "
-            f"'symbol ' + n + ': ' + datum.symbol + "
-            "(datum.fresh ? ' (context seen before, fresh noise)' : '') + '\\n' + "
+            readout=f"'text of key ' + key + ': ' + slice(datum.text, 0, {first_line}) + '\\n' + "
+            f"slice(datum.text, {first_line}) + '\\n' + 'symbol ' + n + ': ' + datum.s + "
+            "(datum.fresh ? ', fresh noise, as its context came before' : '') + '\\n' + "
             "'score with key ' + det + ': ' + format(datum.score, '.1f') + "
             "'; p-value ' + format(pow(10, datum.logp), '.1e')"
         )
