@@ -11,6 +11,7 @@ import pytest
 from gumbel_lib import gumbel_max, gumbel_softmax, standard_gumbel
 from gumbel_lib.concrete import relaxed_mean
 from gumbel_lib.coupling import posterior_gumbel
+from gumbel_lib.decoding import mask_min_p, mask_top_k, mask_top_p, penalize_repetition
 from gumbel_lib.noise import truncated_gumbel
 from gumbel_lib.relaxation import softmax
 from gumbel_lib.sampling import gumbel_top_k
@@ -128,6 +129,10 @@ FUNCTIONS = {
     "truncated_gumbel": truncated_gumbel,
     "posterior_gumbel": lambda logits, noise: posterior_gumbel(logits, [0], noise),
     "bounded": lambda logits, noise: truncated_gumbel(logits, np.float64(0.3)),
+    "mask_top_k": lambda logits, noise: mask_top_k(logits, 2),
+    "mask_top_p": lambda logits, noise: mask_top_p(logits, 0.7),
+    "mask_min_p": lambda logits, noise: mask_min_p(logits, 0.3),
+    "penalize_repetition": lambda logits, noise: penalize_repetition(logits, noise[0] > 0, 2),
 }
 
 

@@ -31,6 +31,7 @@ OTHER_SENSE = {
     "die_revisited": {"power"},
     "numerics": {"key", "loss", "mode"},
     "scale": {"mode", "power"},
+    "language_models": {"power"},
     "questions": {"observation"},
     "gradient_estimators": {"distance", "scale"},
     "discrete_choice": {"distance", "mode"},

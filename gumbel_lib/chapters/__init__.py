@@ -75,6 +75,10 @@ CHAPTERS = {
         "The same noise, another model",
         "What would another model have drawn from the same noise, and how often do both agree?",
     ),
+    "language_models": Chapter(
+        "Sampling from language models",
+        "How does one line draw text, mark it, draft it and, in float32, cool it?",
+    ),
     "gradient_estimators": Chapter(
         "Every estimator against the exact gradient",
         "Which estimate of a gradient through a draw is right, and what does it cost?",
