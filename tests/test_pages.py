@@ -443,7 +443,7 @@ FAULTS = {
     ),
     "no preview: #nowhere": (
         "#red { color: #b00; }",
-        "<p><a class=internal href=#>A</a> <a class=internal href=#>B</a></p>"
+        "<p><a class=internal href=#>Here</a></p><p><a class=internal href=#>Here</a></p>"
         "<p><a id=red class=internal href=#nowhere>Nowhere</a></p>",
     ),
     "note: In the way": ("", "<aside class=margin>In the way</aside>"),
@@ -825,6 +825,19 @@ def test_without_javascript_figures_words_and_formulas_stand(browser, site):
     assert "softmax" in page.locator(".interactive output").inner_text()
     assert page.locator(".math mjx-container").count() > 50
     context.close()
+
+
+@pytest.mark.parametrize("name", INTERACTIVES)
+def test_without_javascript_an_interactive_is_legible_on_a_phone(name, browser, site):
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 900})
+    page = context.new_page()
+    page.goto((site / "chapters" / f"{name}.html").as_uri())
+    found = page.evaluate(CUT)
+    sizes = page.evaluate("""[...document.querySelectorAll(".chart svg")].map(svg =>
+      svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)""")
+    context.close()
+    assert not [fault for fault in found if "words" in fault]
+    assert min(sizes) > 0.69, sizes
 
 
 def test_the_first_five_figures_fit_a_phone(visit):

@@ -224,9 +224,7 @@ def interactive_html(spec: dict[str, Any], prefix: str) -> str:
         for panel in spec.get("concat", [spec])
     ]
     words = re.search(r"readout\w*_marks.*?<text[^>]*>(.*?)</text>", svgs[0], re.DOTALL)[1]  # type: ignore[index]
-    svg = "".join(
-        re.sub(r"(\bid=\"|url\(#)", rf"\g<1>{prefix}-{i}-", panel) for i, panel in enumerate(svgs)
-    )
+    svg = "".join(_still(panel, f"{prefix}-{i}") for i, panel in enumerate(svgs))
     controls = "".join(
         f'<div class="vega-bind">{html.escape(param["bind"]["name"])}</div>'
         for param in spec["params"]
@@ -251,6 +249,17 @@ def interactive_html(spec: dict[str, Any], prefix: str) -> str:
         f'<div class="buttons"></div><div class="controls">{controls}</div>'
         f"<output>{words}</output>"
         f'<script type="application/json">{data}</script></div>'
+    )
+
+
+def _still(svg: str, prefix: str) -> str:
+    """The picture of a panel, which a phone shrinks to 0.7 at most, and scrolls."""
+    svg = re.sub(r"(\bid=\"|url\(#)", rf"\g<1>{prefix}-", svg)
+    return re.sub(
+        r'(?=\bwidth="([\d.]+)")',
+        lambda width: f'style="min-width: {0.7 * float(width[1]):.0f}px" ',
+        svg,
+        count=1,
     )
 
 
