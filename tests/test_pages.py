@@ -821,7 +821,7 @@ def test_without_javascript_figures_words_and_formulas_stand(browser, site):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((site / "chapters" / "gumbel_max.html").as_uri())
-    assert page.locator(".interactive .chart svg").is_visible()
+    assert page.locator(".interactive .chart svg").first.is_visible()
     assert "softmax" in page.locator(".interactive output").inner_text()
     assert page.locator(".math mjx-container").count() > 50
     context.close()
