@@ -59,6 +59,11 @@ def test_tables_are_numbered_like_figures(site):
         )
 
 
+def test_no_cell_of_a_table_is_cut(site):
+    for page in pages(site):
+        assert not re.findall(r"<td>([^<]*\.\.\.)</td>", page.read_text(encoding="utf-8"))
+
+
 def test_a_table_of_two_heads_needs_both(site):
     heads = 0
     for page in pages(site):

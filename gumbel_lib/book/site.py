@@ -355,6 +355,8 @@ def _tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: 
     marks = r"([.,;:!?)\]’”]*)"
     body = re.sub(formula + marks, r'<span class="math">\1\2\3</span>', body, flags=re.DOTALL)
     body = HEAD.sub(_in_one_row, body)
+    words = r'class="dataframe"(?=(?:(?!</table>).)*<td>[^<]{25})'  # and not numbers
+    body = re.sub(words, 'class="dataframe words"', body, flags=re.DOTALL)
     # The titles of theorems are headings to who moves from heading to heading.
     title = r'(<div class="proof \w+ admonition"[^>]*>\s*<p class="admonition-title")'
     body = re.sub(title, r'\1 role="heading" aria-level="3"', body)
