@@ -123,7 +123,7 @@ SIDEWAYS = f"""async () => {{
 # words that a figure cuts.
 CUT = """() => {
   const found = [];
-  const parts = "article :is(svg, img, table, pre, .math, .chart)";
+  const parts = "article :is(svg, img, table, pre, .math, mjx-math, .chart)";
   for (const part of document.querySelectorAll(parts)) {
     const {right, width} = part.getBoundingClientRect();
     const box = part.parentElement.closest(".admonition")?.getBoundingClientRect().right;
@@ -131,11 +131,39 @@ CUT = """() => {
     if (width && !seen && !part.closest(".more-right"))
       found.push(`cut: ${part.outerHTML.slice(0, 80)}`);
   }
-  for (const text of document.querySelectorAll(".inline-figure text")) {
+  const words = ".inline-figure text, .chart g:not([class*=readout]) > text";
+  for (const text of document.querySelectorAll(words)) {
     const {left, right} = text.getBoundingClientRect();
     const figure = text.closest("svg").getBoundingClientRect();
     if (left < figure.left - 2 || right > figure.right + 2)
       found.push(`cut words: ${text.textContent}`);
+  }
+  return found;
+}"""
+
+# Punctuation that a formula has left alone on the next line, lists whose marks have no room, and
+# links of another colour than most.
+LOOK = """() => {
+  const found = [];
+  for (const formula of document.querySelectorAll("article span.math:not(.wide)")) {
+    const next = formula.nextSibling, at = next?.data?.match(/^[.,;:!?)]/)?.[0].length;
+    if (!at || !formula.offsetWidth) continue;
+    const point = document.createRange();
+    point.setStart(next, at - 1);
+    point.setEnd(next, at);
+    if (point.getBoundingClientRect().left < formula.getBoundingClientRect().right - 2)
+      found.push(`left alone: ${next.data.slice(0, 40)}`);
+  }
+  for (const list of document.querySelectorAll("article :is(ul, ol)")) {
+    const {listStyleType, paddingLeft} = getComputedStyle(list);
+    if (list.offsetWidth && listStyleType !== "none" && parseFloat(paddingLeft) < 16)
+      found.push(`marks without room: ${list.innerText.slice(0, 40)}`);
+  }
+  const links = [...document.querySelectorAll("article a.internal:not(.headerlink)")];
+  const colours = Map.groupBy(links, link => getComputedStyle(link).color);
+  if (colours.size > 1) {
+    const [, few] = [...colours].sort((one, two) => two[1].length - one[1].length);
+    found.push(`another colour: ${few[1][0].innerText}`);
   }
   return found;
 }"""
@@ -343,7 +371,7 @@ def complaints(visit):
     if shift >= 0.1:
         found.append(f"shifts: {shift:.3f}")
 
-    found += page.evaluate(PREVIEWS) + page.evaluate(NOTES)
+    found += page.evaluate(PREVIEWS) + page.evaluate(NOTES) + page.evaluate(LOOK)
     page.evaluate(Axe().axe_script)
     page.evaluate(EMPTY)
     for theme in ("light", "dark"):
@@ -356,6 +384,7 @@ def complaints(visit):
         if width == 390:
             visit.settle()  # figures for phones come in a script of their own
             found += page.evaluate(CUT) + page.evaluate(NOTES)
+        found += page.evaluate(LOOK)
     page.set_viewport_size(SHEET)
     page.emulate_media(media="print")
     page.add_style_tag(content=f"body {{ margin: 0 {MARGIN}px; }}")
@@ -389,7 +418,13 @@ PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAA
 # What raises each complaint: a style and a place in the page. All go into one page.
 FAULTS = {
     "headings: [1, 3]": ("", "<h3>Three</h3>"),
-    "formulas: 0 of 1": ("", "<p class=math>x</p>"),
+    "formulas: 0 of 2": ("", "<p class=math>x</p>"),
+    "left alone: . And": (
+        ".math { display: inline-block; width: 80px; } #narrow { width: 82px; }",
+        "<p id=narrow><span class=math>y</span>. And</p>",
+    ),
+    "marks without room: Item": ("ul { padding: 0; }", "<ul><li>Item</li></ul>"),
+    "another colour: Nowhere": ("", ""),
     "light: image-alt": ("", f"<img src={PIXEL}>"),
     "light: color-contrast": ("#pale { color: #ccc; }", "<p id=pale>Pale</p>"),
     "dark: color-contrast": ("[data-theme=dark] #dim { color: #333; }", "<p id=dim>Dim</p>"),
@@ -406,7 +441,11 @@ FAULTS = {
         "[data-theme=dark] button { width: 5px; height: 5px; margin: 0; border: 0; padding: 0; }",
         "<button aria-label=a></button><button aria-label=b></button>",
     ),
-    "no preview: #nowhere": ("", "<p><a class=internal href=#nowhere>Nowhere</a></p>"),
+    "no preview: #nowhere": (
+        "#red { color: #b00; }",
+        "<p><a class=internal href=#>Here</a></p><p><a class=internal href=#>Here</a></p>"
+        "<p><a id=red class=internal href=#nowhere>Nowhere</a></p>",
+    ),
     "note: In the way": ("", "<aside class=margin>In the way</aside>"),
     "sideways: at 640": ("#wide { width: 700px; }", "<p id=wide>Wide</p>"),
     "sideways: at 390": ("", ""),
@@ -786,10 +825,23 @@ def test_without_javascript_figures_words_and_formulas_stand(browser, site):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((site / "chapters" / "gumbel_max.html").as_uri())
-    assert page.locator(".interactive .chart svg").is_visible()
+    assert page.locator(".interactive .chart svg").first.is_visible()
     assert "softmax" in page.locator(".interactive output").inner_text()
     assert page.locator(".math mjx-container").count() > 50
     context.close()
+
+
+@pytest.mark.parametrize("name", INTERACTIVES)
+def test_without_javascript_an_interactive_is_legible_on_a_phone(name, browser, site):
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 900})
+    page = context.new_page()
+    page.goto((site / "chapters" / f"{name}.html").as_uri())
+    found = page.evaluate(CUT)
+    sizes = page.evaluate("""[...document.querySelectorAll(".chart svg")].map(svg =>
+      svg.getBoundingClientRect().width / svg.viewBox.baseVal.width)""")
+    context.close()
+    assert not [fault for fault in found if "words" in fault]
+    assert min(sizes) > 0.69, sizes
 
 
 def test_the_first_five_figures_fit_a_phone(visit):

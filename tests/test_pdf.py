@@ -156,6 +156,18 @@ def test_no_word_is_lost_with_every_answer_and_solution(book, pages):
         assert [piece for piece in words if not shown(piece)] == [], name
 
 
+def test_hardly_a_page_ends_with_the_name_of_a_field(browser, site):
+    pages = PdfReader(BytesIO(pdf.make(site, {"": ["api"]}, browser))).pages
+    ends = []
+    for page in pages:
+        text = page.extract_text(extraction_mode="layout")  # from top to bottom
+        lines = [line.strip() for line in text.splitlines()]
+        ends += [line for line in lines if line and not line.isdigit()][-1:]
+    assert len(ends) > 20
+    name = re.compile(r"(Parameters|Returns|Raises|Attributes|Yields):|[\w, ]+ : .*")
+    assert len([end for end in ends if name.fullmatch(end)]) < 2, ends
+
+
 def test_the_same_site_gives_the_same_pdf_and_its_address_is_named(browser, site, tmp_path):
     small = {"": ["bibliography"]}
     first = pdf.make(site, small, browser)

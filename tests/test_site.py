@@ -59,6 +59,21 @@ def test_tables_are_numbered_like_figures(site):
         )
 
 
+def test_no_cell_of_a_table_is_cut(site):
+    for page in pages(site):
+        assert not re.findall(r"<td>([^<]*\.\.\.)</td>", page.read_text(encoding="utf-8"))
+
+
+def test_a_table_of_two_heads_needs_both(site):
+    heads = 0
+    for page in pages(site):
+        for head in re.findall("<thead>(.*?)</thead>", page.read_text(encoding="utf-8"), re.DOTALL):
+            rows = [re.findall("<th[^>]*>(.*?)</th>", row) for row in head.split("</tr>")[:-1]]
+            heads += len(rows) == 1
+            assert len(rows) == 1 or any(all(column) for column in zip(*rows, strict=False)), head
+    assert heads > 50
+
+
 def test_a_link_to_a_chapter_has_its_title(site):
     for page in site.rglob("*.html"):
         links = re.findall(

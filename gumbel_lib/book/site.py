@@ -33,11 +33,15 @@ from .vega import GAP, MARGIN, MIME, SIDE, VEGA_LITE
 SVG = "http://www.w3.org/2000/svg"
 HREF = "{http://www.w3.org/1999/xlink}href"
 MARKER = {"overflow": "visible", "markerUnits": "userSpaceOnUse"}
+PANELS = ("concat", "columns", "spacing", "resolve")
 STACKED = 560  # pixels: panels of a narrower interactive lie below each other
 ElementTree.register_namespace("", SVG)
 ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
 # Kinds of code that have the colour of all code: names, punctuation, white space.
 PLAIN_CODE = ("n", "nn", "p", "w")
+# The head of a table, of two rows.
+ROW = r"<tr[^>]*>((?:(?!</tr>).)*)</tr>\s*"
+HEAD = re.compile(rf"<thead>\s*{ROW}{ROW}</thead>", re.DOTALL)
 # The name that the PDF of the whole book has in the site.
 PDF = "gumbel-max-executable.pdf"
 
@@ -214,10 +218,13 @@ def interactive_html(spec: dict[str, Any], prefix: str) -> str:
     layer["encoding"]["y"] = {"value": 20}
     # The description tells what hundreds of marks would, read one by one.
     spec["config"]["aria"] = False
-    svg = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE)
-    words = re.search(r"readout\w*_marks.*?<text[^>]*>(.*?)</text>", svg, re.DOTALL)[1]  # type: ignore[index]
-    svg = re.sub(r'\bid="', f'id="{prefix}-', svg)
-    svg = re.sub(r"url\(#", f"url(#{prefix}-", svg)
+    whole = {key: value for key, value in spec.items() if key not in PANELS}
+    svgs = [
+        vl_convert.vegalite_to_svg(whole | panel, vl_version=VEGA_LITE)
+        for panel in spec.get("concat", [spec])
+    ]
+    words = re.search(r"readout\w*_marks.*?<text[^>]*>(.*?)</text>", svgs[0], re.DOTALL)[1]  # type: ignore[index]
+    svg = "".join(_still(panel, f"{prefix}-{i}") for i, panel in enumerate(svgs))
     controls = "".join(
         f'<div class="vega-bind">{html.escape(param["bind"]["name"])}</div>'
         for param in spec["params"]
@@ -232,9 +239,9 @@ def interactive_html(spec: dict[str, Any], prefix: str) -> str:
     style = ""
     if "concat" in spec:
         _let_panels_follow(vega)
-        # Below each other, side-by-side panels take so much more room, kept until they are live.
-        height = float(re.search(r'height="([\d.]+)"', svg)[1])  # type: ignore[index]
-        style = f' style="--stacked: {spec["columns"] * height:.0f}px"'
+        # Below each other, panels take so much room, kept until they are live.
+        heights = map(float, re.findall(r'<svg [^>]*\bheight="([\d.]+)"', svg))
+        style = f' style="--columns: {spec["columns"]}; --stacked: {sum(heights):.0f}px"'
     data = _recoloured(json.dumps(vega, separators=(",", ":"))).replace("<", "\\u003c")
     return (
         f'<div class="interactive"{moved}>'
@@ -242,6 +249,17 @@ def interactive_html(spec: dict[str, Any], prefix: str) -> str:
         f'<div class="buttons"></div><div class="controls">{controls}</div>'
         f"<output>{words}</output>"
         f'<script type="application/json">{data}</script></div>'
+    )
+
+
+def _still(svg: str, prefix: str) -> str:
+    """The picture of a panel, which a phone shrinks to 0.7 at most, and scrolls."""
+    svg = re.sub(r"(\bid=\"|url\(#)", rf"\g<1>{prefix}-", svg)
+    return re.sub(
+        r'(?=\bwidth="([\d.]+)")',
+        lambda width: f'style="min-width: {0.7 * float(width[1]):.0f}px" ',
+        svg,
+        count=1,
     )
 
 
@@ -328,6 +346,17 @@ def _tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: 
     # Half of all elements of a page are the tokens of its code, and most of these look like text.
     body = re.sub(rf'<span class="(?:{"|".join(PLAIN_CODE)})">([^<]*)</span>', r"\1", body)
     body = re.sub(r'(<div class="proof admonition">\s*<p>)Proof\.', r"\1<em>Proof.</em>", body)
+    body = re.sub(r"(Solution to)(<a [^>]*>) ", r"\1 \2", body)
+    # A signature may go on in the next line after its bracket.
+    bracket = '<span class="sig-paren">(</span>'
+    body = body.replace(bracket, f"{bracket}<wbr/>")
+    # A browser may end a line at either side of a formula, so the marks around it become its own.
+    formula = r'([(\[“‘]?)<span class="math">((?:(?!</mjx-container>).)*</mjx-container>)</span>'
+    marks = r"([.,;:!?)\]’”]*)"
+    body = re.sub(formula + marks, r'<span class="math">\1\2\3</span>', body, flags=re.DOTALL)
+    body = HEAD.sub(_in_one_row, body)
+    words = r'class="dataframe"(?=(?:(?!</table>).)*<td>[^<]{25})'  # and not numbers
+    body = re.sub(words, 'class="dataframe words"', body, flags=re.DOTALL)
     # The titles of theorems are headings to who moves from heading to heading.
     title = r'(<div class="proof \w+ admonition"[^>]*>\s*<p class="admonition-title")'
     body = re.sub(title, r'\1 role="heading" aria-level="3"', body)
@@ -342,6 +371,16 @@ def _tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: 
         for script in context.get("script_files", [])
         if "thebe" not in str(script) + str(getattr(script, "attributes", ""))
     ]
+
+
+def _in_one_row(head: re.Match[str]) -> str:
+    """The head of a table of pandas, which names the index in a row of its own."""
+    above, below = (re.findall("<th[^>]*>.*?</th>", row) for row in head.groups())
+    pairs = list(zip(above, below, strict=False))
+    if len(above) != len(below) or not all("></th>" in first + second for first, second in pairs):
+        return head[0]  # the columns have a name too
+    cells = (second if "></th>" in first else first for first, second in pairs)
+    return f"<thead><tr>{''.join(cells)}</tr></thead>"
 
 
 def _named(table: re.Match[str]) -> str:

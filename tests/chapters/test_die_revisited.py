@@ -129,6 +129,13 @@ class TestInteractive:
             q = np.array([goals.numbers[f"a{k}"] for k in range(6)])
             np.testing.assert_allclose(relaxed_mean(np.log(q), goals.numbers["t"]), DIE, atol=1e-3)
 
+    def test_a_run_shows_no_step_before_it_is_taken(self, interactive):
+        goals = interactive("die_revisited")
+        curves = goals.box.locator(".mark-line path[d*=L]")
+        for step, count in ((0, 0), (250, 2), (10_000, 2)):
+            goals.set("step of the runs", step)
+            assert curves.count() == count
+
     def test_the_words_follow_the_controls(self, interactive):
         goals = interactive("die_revisited")
         assert goals.words.startswith("squared error, step 0: temperature 2.00")

@@ -305,7 +305,8 @@
     for (const formula of formulas) formula.classList.remove("wide");
     const wide = formulas.filter((formula) => {
       const column = formula.closest("p, li, td, dd, figcaption") ?? formula.parentElement;
-      return formula.offsetWidth > column.clientWidth;
+      const glyphs = formula.querySelector("mjx-math") ?? formula; // its box shrinks to the column
+      return Math.max(glyphs.offsetWidth, formula.offsetWidth) > column.clientWidth;
     });
     for (const formula of wide) formula.classList.add("wide");
     const boxes = [...document.querySelectorAll(scrolling)];
@@ -336,6 +337,7 @@
   addEventListener("load", fit);
   addEventListener("load", name);
   addEventListener("resize", fit);
+  addEventListener("toggle", fit, { capture: true }); // what was closed had no width
 })();
 
 // A browser may not read other files from a page on disk, which the search would do for excerpts.

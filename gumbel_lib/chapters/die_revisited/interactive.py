@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..._checks import Floats
-from ...book.style import BLUE, INK, MUTED, ORANGE
+from ...book.style import BLUE, INK, ORANGE
 from ...book.vega import Interactive, Run, cursor, menu, readout, rows, slider
 
 BAR = "M-1,-0.25L1,-0.25L1,0.25L-1,0.25Z"
@@ -115,7 +115,6 @@ def goals(
         axis=alt.Axis(values=[0.001, 0.01, 0.1]),
     )
     lines = table.transform_fold(["sse_least", "sse_run"], as_=["name", "sse"])
-    whole = lines.mark_line(color=MUTED, strokeWidth=1).encode(x=place, y=size, detail="name:N")
     passed = [
         lines.transform_filter(f"datum.step <= step && datum.name == '{name}'")
         .mark_line(color=color, strokeWidth=2.5, strokeDash=dash)
@@ -128,7 +127,7 @@ def goals(
         slider("step", "step of the runs", 0, last, int(steps[1]), 0),
     )
     return Interactive(
-        [probabilities, alt.layer(whole, *passed, *line, title=PANEL, height=150)],
+        [probabilities, alt.layer(*passed, *line, title=PANEL, height=150)],
         "Interactive, two panels. First: for each face, a bar shows the probability at which the "
         "expected loss is least at the temperature of a step, a dark tick the truth, and a "
         f"diamond the mean of {count} runs at that step. Second: the SSE of both against the "

@@ -104,7 +104,7 @@ def glance() -> Interactive:
         classes.transform_filter("datum.falling && datum.won")
         .mark_point(opacity=1, size=140)
         .encode(x=x, y="height:Q", stroke=ink, fill=fill),
-        title="All draws so far, and softmax (diamonds)",
+        title="All draws so far; ◆ softmax",
     )
     return Interactive(
         [one, many],
