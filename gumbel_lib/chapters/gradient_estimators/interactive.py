@@ -36,7 +36,10 @@ def errors(
         bias=np.round(biases, 9),  # without the rounding noise of a 0
         variance=np.round(variances, 9),
         cost=costs,
-        path=["|".join([""] * (len(budgets) - len(p)) + [f"{e:.3g}" for e in p]) for p in paths],
+        path=[
+            "|".join([""] * (len(budgets) - len(p)) + [f"{e:.3g}" for e in p.round(9)])
+            for p in paths
+        ],
     )
     shown = (
         alt.Chart(data)
@@ -72,7 +75,10 @@ def errors(
     )
     y = alt.Y("name:N", sort=order, title=None, axis=alt.Axis(labelLimit=150))
     color = alt.Color(
-        "part:N", title=None, scale=alt.Scale(domain=PARTS, range=[BLUE, ORANGE, INK])
+        "part:N",
+        title=None,
+        scale=alt.Scale(domain=PARTS, range=[BLUE, ORANGE, INK]),
+        legend=alt.Legend(columns=2),  # a phone has room for two side by side
     )
     bars = parts.mark_bar().encode(
         y=y, yOffset=alt.YOffset("part:N", sort=PARTS[:2]), x=x, color=color
@@ -83,7 +89,7 @@ def errors(
         .encode(y=y, x=x, color=color)
     )
     chart = alt.layer(bars, dots, readout(words), height=26 * len(order)).add_params(
-        menu("loss", "loss", list(dict.fromkeys(losses)), losses[0]),
+        menu("loss", "loss", list(dict.fromkeys(losses)), losses[-1]),
         menu("t", "temperature", sorted({t for t in temperatures if t > 0}), 0.5),
         slider("power", "evaluations, as a power of 2", 0, len(budgets) - 1, 1, 2),
     )
