@@ -41,7 +41,6 @@ def from_the_lattice_of_each(n, u):
         ),
         ("threshold-weights", {"weight": lambda p, kappa: np.maximum(p, np.exp(kappa))}),
         ("threshold-weights", {"weight": lambda p, kappa: p / -np.expm1(-np.exp(-kappa))}),
-        ("threshold-weights", {"weight": lambda p, kappa: p / np.exp(-p * np.exp(-kappa))}),
         ("unordered-set-mean", {"shares": lambda p, s: share_first(p, s) ** 2}),
         ("unordered-set-mean", {"shares": lambda p, s: p[list(s)]}),
         ("unordered-set-mean", {"shares": lambda p, s: np.full(len(s), 1 / len(s))}),

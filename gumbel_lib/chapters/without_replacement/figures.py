@@ -65,7 +65,9 @@ def tree(values: list[Floats], kept: list[list[int]], names: list[str]) -> Descr
         for child in range(len(values[level + 1])):
             parent = child // size
             on = parent in kept[level] and child in kept[level + 1]
-            first = np.isclose(values[level][parent], values[level + 1][child])
+            first = parent in kept[level] and np.isclose(
+                values[level][parent], values[level + 1][child]
+            )
             axes.plot(
                 [places[level][parent], places[level + 1][child]],
                 [depth - level, depth - level - 1],

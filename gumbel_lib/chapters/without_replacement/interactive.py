@@ -59,7 +59,12 @@ def threshold(names: list[str], probs: Floats, values: Floats, noise: Floats) ->
         "format(datum.estimate / datum.total, '.2f') + ', exact ' + format(datum.truth, '.2f') + "
         "'\\nsum of the weights ' + format(datum.total, '.2f')"
     )
-    x = alt.X("name:N", sort=names, axis=alt.Axis(title=None, labelAngle=0))
+    x = alt.X(
+        "name:N",
+        sort=names,
+        axis=alt.Axis(title=None, labelAngle=-45),  # a long name shall not reach out of the panel
+        scale=alt.Scale(paddingOuter=0.3),
+    )
     keys = alt.Y("key:Q", title="key", scale=alt.Scale(domain=[-8, 4], clamp=True))
     legend = alt.Legend(title=None, columns=1, symbolSize=90)
     color = alt.Color("kind:N", scale=alt.Scale(domain=KINDS, range=[BLUE, ORANGE, MUTED]))
