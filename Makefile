@@ -72,6 +72,7 @@ bench: .venv/ready ## time the samplers beside those of other libraries, and the
 	$(BIN)/python benchmarks/sampling.py
 	$(BIN)/python benchmarks/methods.py
 	$(BIN)/python benchmarks/grid.py
+	$(BIN)/python benchmarks/choice.py
 	$(BIN)/python benchmarks/book.py
 
 lock: .venv/ready ## compile requirements.txt from pyproject.toml

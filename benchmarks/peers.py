@@ -210,7 +210,7 @@ def machine() -> dict[str, Any]:
         model = next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):  # not Linux, or a processor that does not say
         model = platform.processor()
-    names = ("numpy", "scipy", "jax", "torch", "numba", "dask")
+    names = ("numpy", "scipy", "jax", "torch", "numba", "dask", "statsmodels")
     installed = [name for name in names if importlib.util.find_spec(name)]
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",

@@ -864,8 +864,8 @@ def conditional_logit(
 ) -> ChoiceFit:
     r"""Fit McFadden's conditional logit by maximum likelihood, with Newton's steps.
 
-    .. math:: \sum_n w_n \log P_n, \qquad
-              P_n = \frac{e^{V_{n c_n}}}{\sum_{j \in C_n} e^{V_{nj}}}, \qquad
+    .. math:: \ell &= \sum_n w_n \log P_n, \\
+              P_n &= \frac{e^{V_{n c_n}}}{\sum_{j \in C_n} e^{V_{nj}}}, \qquad
               V_{nj} = \beta \cdot x_{nj}
 
     for case n, its weight w, what it chose, c, and what it was offered, C.
@@ -936,9 +936,9 @@ def nested_logit(
 ) -> ChoiceFit:
     r"""Fit the nested logit by maximum likelihood.
 
-    .. math:: P(k) = \frac{e^{u_k}}{e^{I_m}} \cdot
-              \frac{e^{\lambda_m I_m}}{\sum_r e^{\lambda_r I_r}}, \qquad
-              I_m = \log \sum_{j \in m} e^{u_j}, \qquad
+    .. math:: P(k) &= \frac{e^{u_k}}{e^{I_m}} \cdot
+              \frac{e^{\lambda_m I_m}}{\sum_r e^{\lambda_r I_r}}, \\
+              I_m &= \log \sum_{j \in m} e^{u_j}, \qquad
               u_j = V_j/\lambda_m \text{ or } V_j
 
     for alternative k of nest m, where the sums run over what the case is offered.
