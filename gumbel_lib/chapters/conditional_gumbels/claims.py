@@ -33,10 +33,10 @@ Coupling = Callable[[Floats, Floats], Floats]
 
 def own_maximum(logits: Floats, chosen: Any, noise: Floats, **k: Any) -> Floats:
     """Each other class below a maximum of its own, not below the one that was reached."""
-    made = posterior_gumbel(logits, chosen, noise, **k)
+    made: Floats = posterior_gumbel(logits, chosen, noise, **k)
     first = np.asarray(chosen)[..., :1] if k else np.asarray(chosen)[..., None]
     tops = logsumexp(logits) + standard_gumbel(noise.shape, rng=5)
-    others = truncated_gumbel(noise, tops - logits)
+    others: Floats = truncated_gumbel(noise, tops - logits)
     kept: Floats = np.where(np.arange(logits.size) == first, made, others)
     return kept
 
@@ -47,7 +47,7 @@ def _log_density_gap(k: int, chosen: Any, probs: Floats, posterior: Posterior) -
     Fresh noise g has the density phi(g), so g' has phi(g) / |dg'/dg|. It must be phi(g') over the
     probability of the winners.
     """
-    noise = standard_gumbel((20, len(probs), LOGITS.size), rng=21)
+    noise: Floats = np.asarray(standard_gumbel((20, len(probs), LOGITS.size), rng=21), np.float64)
     options = {"k": k} if k > 1 else {}
 
     def made(g: Floats) -> Floats:
@@ -257,7 +257,7 @@ def maximal_stability(couple: Callable[[Law, Law], Joint] = as_often_as_possible
         columns = [sum(joint[i, j] for i in range(3)) - q[j] for j in range(3)]
         distance = sum(abs(a - b) for a, b in zip(p, q, strict=True)) / 2
         agreed = sum(joint[i, i] for i in range(3)) - (1 - distance)
-        worst = max(worst, unstable, *map(abs, rows + columns + [agreed]))
+        worst = max(worst, *(abs(Fraction(x)) for x in (unstable, agreed, *rows, *columns)))
     return float(worst)
 
 

@@ -45,6 +45,7 @@ def posterior(p: float, winner: Floats, other: Floats) -> DescribedFigure:
 
 def _matrix(axes: Axes, joint: Floats, ratio: Floats) -> None:
     size = len(joint)
+    joint = np.where(joint < 1e-12, 0.0, joint)  # rounding
     for i in range(size):
         for j in range(size):
             kept, stable = i == j, ratio[i] >= ratio[j]

@@ -130,7 +130,7 @@ def moving(p: Floats, noise: Floats, start: Floats) -> Interactive:
         .transform_calculate(
             text="datum.exact == 0 ? '0' : format(datum.exact, '.3f')",
             seen="datum.count + ' seen'",
-            depth="datum.exact == 0 ? 0 : 0.1 + 0.5 * datum.exact",
+            depth="datum.exact == 0 ? 0.12 : 0.1 + 0.5 * datum.exact",
         )
     )
     kinds = ["the same", "changes", "impossible"]
