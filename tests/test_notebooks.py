@@ -33,6 +33,7 @@ OTHER_SENSE = {
     "scale": {"mode", "power"},
     "questions": {"observation"},
     "gradient_estimators": {"distance", "scale"},
+    "private_selection": {"distance", "loss", "power"},
 }
 # What is no running prose: headings, labels, directives with their options, tables, formulas, code,
 # roles and addresses.
