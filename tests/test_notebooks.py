@@ -35,6 +35,7 @@ OTHER_SENSE = {
     "questions": {"observation"},
     "gradient_estimators": {"distance", "scale"},
     "discrete_choice": {"distance", "mode"},
+    "private_selection": {"distance", "loss", "power"},
 }
 # What is no running prose: headings, labels, directives with their options, tables, formulas, code,
 # roles and addresses.
@@ -241,6 +242,37 @@ def test_the_list_of_chapters_has_their_titles_in_the_order_of_the_book():
     assert {name: title(name) for name in CHAPTERS} == TITLES
     pages = [page.removeprefix("chapters/") for page in listed_pages()]
     assert [page for page in pages if page in CHAPTERS] == list(CHAPTERS), "a line in _toc.yml"
+
+
+def test_the_readme_names_every_chapter_under_its_part():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    names = {
+        part["caption"]: [Path(page["file"]).name for page in part["chapters"]]
+        for part in toc["parts"]
+        if part.get("numbered")
+    }
+    rows = [
+        f"| {caption} | {' · '.join(TITLES[name] for name in chapters)} |"
+        for caption, chapters in names.items()
+    ]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| Part .*$", readme, re.MULTILINE) == rows
+    # The first page has a table of each part.
+    index = (ROOT / "chapters" / "index.md").read_text(encoding="utf-8")
+    assert re.findall(r"^```\{chapters\} (\d+)$", index, re.MULTILINE) == [
+        str(i + 1) for i in range(len(names))
+    ]
+
+
+def test_every_page_is_two_clicks_from_the_first():
+    first, finder = (
+        (ROOT / "chapters" / f"{page}.md").read_text(encoding="utf-8")
+        for page in ("index", "finder")
+    )
+    assert "<finder>`" in first
+    linked = set(re.findall(r"\{doc\}`(?:[^`<]*<)?([a-z_]+)", first + finder))
+    pages = {page.removeprefix("chapters/") for page in listed_pages()} - {"index", "finder"}
+    assert pages <= linked, "a row in chapters/finder.md"
 
 
 @pytest.mark.parametrize("name", TEACHING)

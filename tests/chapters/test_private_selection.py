@@ -21,10 +21,6 @@ CLAIMS = claims_of("private_selection")
 SD = np.pi / np.sqrt(6)
 
 
-def squared(weights):
-    return [weight * weight for weight in weights]
-
-
 def with_replacement(weights):
     return [weight / sum(weights) for weight in weights]
 
@@ -49,7 +45,7 @@ def whole_part_left_out(exponent, flip):
         ("exponential-mechanism-loss", {"formula": lambda p, e: np.log(p * np.exp(e) + 1 - p)}),
         ("noisy-max-private", {"laws": [stats.gumbel_l]}),
         ("noisy-max-private", {"laws": [stats.norm]}),
-        ("noisy-max-private", {"laws": [stats.uniform(scale=20)]}),
+        ("noisy-max-private", {"laws": [stats.uniform(scale=4)]}),
         ("noisy-max-private", {"scale": lambda change, epsilon: change / 2 / epsilon}),
         ("noisy-max-private", {"scale": lambda change, epsilon: 0.99 * change / epsilon}),
         ("monotone-scores", {"scale": lambda epsilon: 1 / (2 * epsilon)}),
@@ -87,9 +83,9 @@ class TestWorstLoss:
 
     def test_a_batch_has_the_loss_of_its_rows(self):
         rows = np.random.default_rng(0).normal(size=(2, 3, 4))
-        whole = worst_loss(rows, stats.laplace, 1)
+        whole = worst_loss(rows, stats.gumbel_r, 1)
         assert whole.shape == (2, 3)
-        assert whole[1, 2] == pytest.approx(worst_loss(rows[1, 2], stats.laplace, 1), abs=1e-9)
+        assert whole[1, 2] == pytest.approx(worst_loss(rows[1, 2], stats.gumbel_r, 1), abs=1e-7)
 
     def test_masked_and_single_candidates_lose_nothing(self):
         assert worst_loss([5.0], stats.gumbel_r, 1) == pytest.approx(0, abs=1e-9)

@@ -28,7 +28,8 @@ def _loss(p: Floats, q: Floats) -> Floats:
     """The largest loss over the last axis; a candidate that neither allows loses nothing."""
     possible = (p > 0) | (q > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(possible, np.abs(np.log(p) - np.log(q)), 0.0).max(axis=-1)
+        losses: Floats = np.where(possible, np.abs(np.log(p) - np.log(q)), 0.0).max(axis=-1)
+    return losses
 
 
 def _moves(steps: Sequence[float]) -> Floats:
@@ -169,7 +170,7 @@ def one_shot_top_k(
         here = np.array(list(order_probabilities(scores / width, k).values()))
         for move in change / 2 * _moves((-1, 1)):
             there = order_probabilities((scores + move) / width, k)
-            excess.append(_loss(here, np.array(list(there.values()))) - epsilon)
+            excess.append(float(_loss(here, np.array(list(there.values())))) - epsilon)
     return float(max(excess))
 
 
@@ -180,7 +181,7 @@ def pairs_won(bits: int = 24) -> Callable[[float], float]:
 
     def won(gap: float) -> float:
         ahead = noise[np.searchsorted(noise, noise[0] + gap, side="right") :] - gap
-        return int(np.searchsorted(noise, ahead).sum()) / noise.size**2
+        return float(np.searchsorted(noise, ahead).sum() / noise.size**2)
 
     return won
 

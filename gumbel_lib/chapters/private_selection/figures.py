@@ -40,9 +40,9 @@ def coarse(gaps: Floats, loss: Floats, exact: Floats, epsilon: float) -> Describ
     axes.plot(gaps[shown], loss[shown], color=ORANGE, label="24-bit uniform")
     edge = gaps[shown][-1]
     axes.axvline(edge, color=INK, linestyle=":", linewidth=1)
-    axes.text(edge - 0.2, 0.4 * loss[shown].max(), "infinite\nbeyond", color=INK, ha="right")
+    axes.text(edge + 0.2, 0.4 * loss[shown].max(), "infinite", color=INK)
     axes.text(gaps[0], epsilon + 0.1, "ε", color=MUTED)
-    axes.set(xlabel="nats behind the leader", ylabel="privacy loss")
+    axes.set(xlabel="nats behind the leader", ylabel="privacy loss", xlim=(gaps[0], edge + 3))
     axes.legend(loc="upper left")
     near = {gap: loss[np.abs(gaps - gap).argmin()] for gap in (8, 14, 17)}
     text = ", ".join(f"{value:.3g} at {gap}" for gap, value in near.items())

@@ -20,7 +20,7 @@ def ballot() -> Interactive:
     limit = "exp(epsilon)"
     broken = f"datum.ratio > {limit} * (1 + 1e-9)"
     words = here.transform_calculate(
-        readout="law + ' noise, ε = ' + format(epsilon, '.1f') + ', ' + votes + ' votes apart: "
+        readout="law + ' noise, ε = ' + format(epsilon, '.1f') + ', ' + votes + (votes == 1 ? ' vote' : ' votes') + ' apart: "
         "the second wins with probability ' + format(datum.p, '.3~g') + "
         "'\\nworst ratio ' + format(datum.ratio, '.3f') + ', e^ε = ' + format(exp(epsilon), '.3f')"
         f" + ({broken} ? ': ABOVE the promise' : ': the promise is kept')"
