@@ -104,7 +104,8 @@ def marked(model: NGram, start: str, keys: int, length: int) -> Interactive:
             "'; p-value ' + format(pow(10, datum.logp), '.1e')"
         )
     )
-    x = alt.X("s:N", title="symbol", sort=None, axis=alt.Axis(labelAngle=0, labelFontSize=14))
+    likeliest = alt.EncodingSortField("l", op="max", order="descending")
+    x = alt.X("s:N", title="symbol", sort=likeliest, axis=alt.Axis(labelAngle=0, labelFontSize=14))
     y = alt.Y("l:Q", title="nats", scale=alt.Scale(domain=[-10, 4], clamp=True))
     legend = alt.Legend(title=None, symbolSize=200)
     result = {
