@@ -143,7 +143,7 @@ def _one_hot(chosen: Any, logits: Array, noise: Array, k: int | None, axis: int)
     num_classes = logits.shape[axis]
     place = device(order)
     classes = xp.reshape(xp.arange(num_classes, device=place), (num_classes,) + (1,) * (-axis - 1))
-    won = []
+    won: list[Array] = []
     for i in range(order.shape[axis]):
         winner = xp.take(order, xp.arange(i, i + 1, device=place), axis=axis)
         one = classes == winner
@@ -338,12 +338,12 @@ def maximal_coupling(logits_p: ArrayLike, logits_q: ArrayLike) -> Floats:
 
 
 class Agreement(NamedTuple):
-    """P(two models draw the same class), for several joint laws of their draws.
+    r"""P(two models draw the same class), for several joint laws of their draws.
 
     Attributes
     ----------
     maximal : numpy.ndarray (...)
-        The largest possible, 1 - TV, with the total variation distance TV = sum |p_k - q_k| / 2.
+        The largest possible, 1 - TV, with :math:`\mathrm{TV} = \sum_k |p_k - q_k| / 2`.
     gumbel : numpy.ndarray (...)
         Under shared Gumbel noise: the sum of the diagonal of `coupling_probabilities`.
     bound : numpy.ndarray (...)
