@@ -291,6 +291,11 @@ def test_a_speculative_step_of_equal_laws_accepts_and_broadcasts():
     symbols, accepted = speculative_step(logits, logits, [[0], [1]], [0.0, 0.999], np.zeros(2))
     assert symbols.tolist() == [[0, 0], [1, 1]]
     assert accepted.all()
+    target, draft = np.log([[0.9, 0.1], [0.2, 0.8]]), np.log([0.5, 0.5])
+    drafted = np.array([[0, 1], [1, 0]])
+    symbols, accepted = speculative_step(target, draft, drafted, 0.5, np.zeros(2))
+    assert symbols.tolist() == [[0, 1], [0, 1]]
+    assert accepted.tolist() == [[True, True], [False, False]]
     target = np.array([[0.0, -np.inf], [-np.inf, 0.0]])
     symbols, accepted = speculative_step(target, logits, [0, 0], 0.5, np.zeros((3, 2, 2)))
     assert symbols.shape == (3, 2)

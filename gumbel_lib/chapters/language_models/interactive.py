@@ -156,9 +156,9 @@ def marked(model: NGram, start: str, keys: int, length: int) -> Interactive:
         f"Interactive of two panels. {keys} keys have written a text of {length} symbols each. The "
         f"first panel shows, for the last symbol written with keyed noise, the {SHORTLIST} symbols "
         "with the largest sums of log-probability (a bar) and keyed noise (a point), the winner "
-        "marked. The second shows the base-10 logarithm of the p-value against the number of symbols, with a line at "
-        "one in a million. Controls: the key that wrote the text, the key that the detector tries, "
-        "and the number of symbols, which Run takes to its end. With the right key the p-value "
-        "falls, with another it wanders.",
+        "marked. The second shows the base-10 logarithm of the p-value against the number of "
+        "symbols, with a line at one in a million. Controls: the key that wrote the text, the key "
+        "that the detector tries, and the number of symbols, which Run takes to its end. With the "
+        "right key the p-value falls, with another it wanders.",
         Run("n", {"Next symbol": 1, "Ten more": 10}, seconds=12),
     )
