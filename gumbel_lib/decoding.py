@@ -403,8 +403,8 @@ def expected_watermark_score(logits: ArrayLike) -> Floats:
 
     References
     ----------
-    Aaronson, S., *Watermarking of large language models*, talk at the Simons Institute, 2023;
-    Fernandez, P. et al., *Three bricks to consolidate watermarks for large language models*, 2023.
+    Aaronson, S., *My AI safety lecture for UT Effective Altruism*, 2022; Fernandez, P. et al.,
+    *Three bricks to consolidate watermarks for large language models*, 2023.
 
     Examples
     --------

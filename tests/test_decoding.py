@@ -4,6 +4,7 @@ import itertools
 
 import array_api_strict
 import jax.numpy as jnp
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -228,6 +229,33 @@ def test_the_truncated_race_is_an_integral(ceiling):
     assert np.abs(won.sum(axis=-1) - 1).max() < 1e-12
 
 
+def in_many_digits(logits, ceiling):
+    """The stated sums with 700 digits, enough for e^600 less a neighbour."""
+    with mpmath.workdps(700):
+        order = np.argsort(-logits, kind="stable")
+        x = [mpmath.mpf(float(value)) for value in logits[order]]
+        c, sums, shares = mpmath.exp(-mpmath.mpf(ceiling)), [], []
+        for m, value in enumerate(x, 1):
+            sums.append(mpmath.exp(value) + (sums[-1] if sums else 0))
+            end = mpmath.exp(c * (m - sums[-1] * mpmath.exp(-x[m]))) if m < len(x) else 0
+            start = mpmath.exp(c * (m - sums[-1] * mpmath.exp(-value)))
+            shares.append((start - end) / sums[-1])
+        won = [mpmath.exp(value) * sum(shares[k:]) for k, value in enumerate(x)]
+        result = np.empty(logits.size)
+        result[order] = [float(chance) for chance in won]
+        return result
+
+
+@pytest.mark.parametrize("ceiling", [-600.0, -30.0, 0.0, 16.6, 300.0])
+def test_the_truncated_race_in_many_digits(ceiling):
+    rng = np.random.default_rng(6)
+    for size, spread in ((1, 1.0), (3, 1e-8), (5, 1.0), (8, 100.0)):
+        logits = spread * rng.normal(size=size)
+        assert np.abs(truncated_race(logits, ceiling) - in_many_digits(logits, ceiling)).max() < (
+            1e-12
+        )
+
+
 @given(rows, st.sampled_from([-30.0, -1.0, 0.0, 5.0, 40.0, np.inf]))
 def test_the_truncated_race_is_a_law_and_cools(logits, ceiling):
     won, probs = truncated_race(logits, ceiling), special.softmax(logits, axis=-1)
@@ -263,6 +291,11 @@ def test_a_speculative_step_of_equal_laws_accepts_and_broadcasts():
     symbols, accepted = speculative_step(logits, logits, [[0], [1]], [0.0, 0.999], np.zeros(2))
     assert symbols.tolist() == [[0, 0], [1, 1]]
     assert accepted.all()
+    target, draft = np.log([[0.9, 0.1], [0.2, 0.8]]), np.log([0.5, 0.5])
+    drafted = np.array([[0, 1], [1, 0]])
+    symbols, accepted = speculative_step(target, draft, drafted, 0.5, np.zeros(2))
+    assert symbols.tolist() == [[0, 1], [0, 1]]
+    assert accepted.tolist() == [[True, True], [False, False]]
     target = np.array([[0.0, -np.inf], [-np.inf, 0.0]])
     symbols, accepted = speculative_step(target, logits, [0, 0], 0.5, np.zeros((3, 2, 2)))
     assert symbols.shape == (3, 2)

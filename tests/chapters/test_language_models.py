@@ -194,23 +194,25 @@ def test_speculated_texts_have_the_law_of_the_target(small):
             assert stats.chisquare(counts, after.size * p[symbol]).pvalue > 1e-4
 
 
+@pytest.fixture(scope="module")
+def written():
+    """The model of the page, and the texts of its keys."""
+    text = corpus()
+    target = train(text[: len(text) * 9 // 10], 5)
+    texts = model.write(
+        target, np.arange(1, 5), "\nthe", 80, rule="new contexts", rng=np.random.default_rng(0)
+    )
+    return target, texts
+
+
 class TestInteractive:
     """The interactive of language_models agrees with the library."""
-
-    @pytest.fixture(scope="class")
-    def written(self):
-        text = corpus()
-        target = train(text[: len(text) * 9 // 10], 5)
-        texts = model.write(
-            target, np.arange(1, 6), "\nthe", 60, rule="new contexts", rng=np.random.default_rng(0)
-        )
-        return target, texts
 
     def test_scores_and_p_values_are_those_of_the_texts(self, interactive, written):
         target, texts = written
         size = len(target.alphabet)
         chart = interactive("language_models")
-        for key, detector, n in ((1, 1, 60), (1, 2, 60), (4, 4, 17), (5, 1, 1), (3, 3, 33)):
+        for key, detector, n in ((1, 1, 80), (1, 2, 80), (4, 4, 17), (4, 1, 1), (3, 3, 33)):
             chart.set("key of the text", key)
             chart.set("key of the detector", detector)
             chart.set("symbols", n)
@@ -229,19 +231,23 @@ class TestInteractive:
         target, texts = written
         size = len(target.alphabet)
         chart = interactive("language_models")
-        for key, n in ((1, 5), (2, 30)):
-            chart.set("key of the text", key)
-            chart.set("symbols", n)
+        first = model.is_first(model.context_numbers(texts, size))
+        again = next((key, n) for key, n in np.argwhere(~first).tolist() if n)
+        for key, step in ((0, 4), (1, 29), again):
+            chart.set("key of the text", key + 1)
+            chart.set("symbols", step + 1)
+            assert ("fresh noise" in chart.words) == (not first[key, step])
+            step = int(np.flatnonzero(first[key, : step + 1])[-1])
             drawn = chart.box.evaluate(
                 "box => [...box.querySelectorAll('[class*=mark-symbol] path')]"
                 ".flatMap(path => path.__data__.mark.items.map(item => item.datum))"
             )
             race = [row for row in drawn if "g" in row]
             winners = {row["s"] for row in race if row["kind"] == "wins"}
-            symbol = target.decode(texts[key - 1][n + model.WIDTH - 1 : n + model.WIDTH])
+            context = texts[key][step : step + model.WIDTH + 1]
+            symbol = target.decode(context[-1:])
             assert winners == {symbol.replace(" ", "␣").replace("\n", "↵")}
-            context = texts[key - 1][n - 1 : n + model.WIDTH]
-            noise = keyed_gumbel(key, int(model.context_numbers(context, size)[0]), 0, size)
+            noise = keyed_gumbel(key + 1, int(model.context_numbers(context, size)[0]), 0, size)
             logits = target.log_probs(context[:-1])
             for row in race:
                 k = target.alphabet.index({"␣": " ", "↵": "\n"}.get(row["s"], row["s"]))

@@ -104,7 +104,8 @@ def marked(model: NGram, start: str, keys: int, length: int) -> Interactive:
             "'; p-value ' + format(pow(10, datum.logp), '.1e')"
         )
     )
-    x = alt.X("s:N", title="symbol", sort=None, axis=alt.Axis(labelAngle=0, labelFontSize=14))
+    likeliest = alt.EncodingSortField("l", op="max", order="descending")
+    x = alt.X("s:N", title="symbol", sort=likeliest, axis=alt.Axis(labelAngle=0, labelFontSize=14))
     y = alt.Y("l:Q", title="nats", scale=alt.Scale(domain=[-10, 4], clamp=True))
     legend = alt.Legend(title=None, symbolSize=200)
     result = {
@@ -119,7 +120,10 @@ def marked(model: NGram, start: str, keys: int, length: int) -> Interactive:
             bare.mark_point(size=110, filled=True, opacity=1).encode(x=x, y="sum:Q", **result),
         )
         .properties(data=rows(**races))
-        .transform_filter("datum.key == key && datum.i == n")
+        # A symbol of fresh noise has no race to show: the one before it stays.
+        .transform_filter("datum.key == key && datum.i <= n")
+        .transform_joinaggregate(last="max(i)")
+        .transform_filter("datum.i == datum.last")
         .transform_calculate(sum="datum.l + datum.g")
         .transform_window(
             place="row_number()",
@@ -128,7 +132,9 @@ def marked(model: NGram, start: str, keys: int, length: int) -> Interactive:
         )
         .transform_calculate(kind="datum.place == 1 ? 'wins' : 'loses'")
     )
-    first_panel = alt.layer(race, readout(whole), title="The race for the last symbol").add_params(
+    first_panel = alt.layer(
+        race, readout(whole), title="The race for the last marked symbol"
+    ).add_params(
         slider("key", "key of the text", 1, keys, 1, 1),
         slider("det", "key of the detector", 1, keys, 1, 1),
         slider("n", "symbols", 1, length, 1, 1),
@@ -148,11 +154,11 @@ def marked(model: NGram, start: str, keys: int, length: int) -> Interactive:
     return Interactive(
         [first_panel, second_panel],
         f"Interactive of two panels. {keys} keys have written a text of {length} symbols each. The "
-        f"first panel shows, for the last symbol written, the {SHORTLIST} symbols with the largest "
-        "sums of log-probability (a bar) and keyed noise (a point), the winner marked. The second "
-        "shows the base-10 logarithm of the p-value against the number of symbols, with a line at "
-        "one in a million. Controls: the key that wrote the text, the key that the detector tries, "
-        "and the number of symbols, which Run takes to its end. With the right key the p-value "
-        "falls, with another it wanders.",
+        f"first panel shows, for the last symbol written with keyed noise, the {SHORTLIST} symbols "
+        "with the largest sums of log-probability (a bar) and keyed noise (a point), the winner "
+        "marked. The second shows the base-10 logarithm of the p-value against the number of "
+        "symbols, with a line at one in a million. Controls: the key that wrote the text, the key "
+        "that the detector tries, and the number of symbols, which Run takes to its end. With the "
+        "right key the p-value falls, with another it wanders.",
         Run("n", {"Next symbol": 1, "Ten more": 10}, seconds=12),
     )
