@@ -20,9 +20,10 @@ def ballot() -> Interactive:
     limit = "exp(epsilon)"
     broken = f"datum.ratio > {limit} * (1 + 1e-9)"
     words = here.transform_calculate(
-        readout="law + ' noise, ε = ' + format(epsilon, '.1f') + ', ' + votes + (votes == 1 ? ' vote' : ' votes') + ' apart: "
-        "the second wins with probability ' + format(datum.p, '.3~g') + "
-        "'\\nworst ratio ' + format(datum.ratio, '.3f') + ', e^ε = ' + format(exp(epsilon), '.3f')"
+        readout="law + ' noise, ε = ' + format(epsilon, '.1f') + ', ' + votes + "
+        "(votes == 1 ? ' vote' : ' votes') + ' apart: the second wins with probability ' + "
+        "format(datum.p, '.3~g') + '\\nworst ratio ' + format(datum.ratio, '.3f') + "
+        "', e^ε = ' + format(exp(epsilon), '.3f')"
         f" + ({broken} ? ': ABOVE the promise' : ': the promise is kept')"
     )
     bar = here.transform_calculate(
@@ -60,7 +61,7 @@ def ballot() -> Interactive:
             y=alt.Y("limit:Q", scale=scale)
         ),
         *cursor(here, "votes", x, 0, VOTES),
-        title="The worst ratio against the votes between them",
+        title="Worst ratio, by votes apart",
     )
     return Interactive(
         [first, second],
