@@ -82,8 +82,8 @@ def moving(p: Floats, noise: Floats, start: Floats) -> Interactive:
         )
     )
     corner = alt.Chart(rows(x=[0, 1, 0, 0], y=[0, 0, 1, 0], k=[0, 1, 2, 3]))
-    x = alt.X("x:Q", title="share of class 0", scale=alt.Scale(domain=[-0.02, 1.02], nice=False))
-    y = alt.Y("y:Q", title="share of class 1", scale=alt.Scale(domain=[-0.02, 1.02], nice=False))
+    x = alt.X("x:Q", title="share of class 0", scale=alt.Scale(domain=[-0.02, 1.08], nice=False))
+    y = alt.Y("y:Q", title="share of class 1", scale=alt.Scale(domain=[-0.02, 1.08], nice=False))
     grid = alt.Axis(grid=False)
     x, y = x.axis(grid), y.axis(grid)
     # A line through p and a corner: two classes keep the ratio that they have in p.
