@@ -82,8 +82,8 @@ def moving(p: Floats, noise: Floats, start: Floats) -> Interactive:
         )
     )
     corner = alt.Chart(rows(x=[0, 1, 0, 0], y=[0, 0, 1, 0], k=[0, 1, 2, 3]))
-    x = alt.X("x:Q", title="share of class 0", scale=alt.Scale(domain=[-0.02, 1.02], nice=False))
-    y = alt.Y("y:Q", title="share of class 1", scale=alt.Scale(domain=[-0.02, 1.02], nice=False))
+    x = alt.X("x:Q", title="share of class 0", scale=alt.Scale(domain=[-0.02, 1.08], nice=False))
+    y = alt.Y("y:Q", title="share of class 1", scale=alt.Scale(domain=[-0.02, 1.08], nice=False))
     grid = alt.Axis(grid=False)
     x, y = x.axis(grid), y.axis(grid)
     # A line through p and a corner: two classes keep the ratio that they have in p.
@@ -95,9 +95,7 @@ def moving(p: Floats, noise: Floats, start: Floats) -> Interactive:
     rays = alt.Chart(rows(x=cx, y=cy, x2=ox, y2=oy))
     fixed = alt.Chart(rows(x=[p[0]], y=[p[1]], name=["p"]))
     here = alt.Chart(rows(name=["q"])).transform_calculate(x=q[0], y=q[1])
-    surface = here.mark_rule(
-        opacity=0, strokeWidth=20
-    )  # Vega counts half of it as width of the panel
+    surface = here.mark_rule(opacity=0, strokeWidth=20)
     simplex = alt.layer(
         corner.mark_line(color=MUTED, strokeWidth=1.5).encode(x=x, y=y, order="k:O"),
         rays.mark_rule(color=MUTED, strokeDash=[4, 4]).encode(x=x, y=y, x2="x2:Q", y2="y2:Q"),
