@@ -74,10 +74,10 @@ def noisy_max_private(
     laws: Sequence[Any] = LAWS,
     scale: Callable[[float, float], float] = lambda change, epsilon: change / epsilon,
 ) -> float:
-    change, excess = 2.0, [0.0]
-    for law, epsilon in itertools.product(laws, EPSILONS):
+    change, epsilon, excess = 2.0, 1.0, [0.0]
+    for law in laws:
         width = scale(change, epsilon)
-        losses = worst_loss(SCORES * epsilon / change, law, change / width)
+        losses = worst_loss(SCORES * change / width, law, change / width)
         excess.append(losses.max() - epsilon)
     return float(max(excess))
 
