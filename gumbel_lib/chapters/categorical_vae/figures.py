@@ -29,14 +29,15 @@ from ...book.style import (
 
 SIDE, PITCH = 8, 10  # pixels of an image, and from one image to the next
 FAINT = 0.04  # pixels less probable than this are left out
+LEVELS = 16  # sizes of a pixel, since equal ones make the page lighter
 
 
 def _image(axes: Axes, pixels: Floats, x: float, y: float, color: str) -> None:
-    """An image as squares, their area the probability of the pixel."""
+    """An image as squares, their area the probability of the pixel, to a sixteenth."""
     shown = np.flatnonzero(pixels >= FAINT)
-    half = np.sqrt(pixels[shown].round(2)) / 2
+    half = np.sqrt(np.round(LEVELS * pixels[shown]) / LEVELS) / 2
     centre = np.stack([x + shown % SIDE + 0.5, y + shown // SIDE + 0.5], axis=-1)
-    corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)])
+    corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
     squares = centre[:, None] + half[:, None, None] * corners
     if len(squares):
         path = Path.make_compound_path_from_polys(squares)
