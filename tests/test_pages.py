@@ -165,6 +165,8 @@ LOOK = """() => {
     const [, few] = [...colours].sort((one, two) => two[1].length - one[1].length);
     found.push(`another colour: ${few[1][0].innerText}`);
   }
+  for (const box of document.querySelectorAll(".more-left, .more-right"))
+    if (box.scrollWidth <= box.clientWidth) found.push(`faded: ${box.innerText.slice(0, 40)}`);
   return found;
 }"""
 
@@ -377,7 +379,7 @@ def complaints(visit):
     for theme in ("light", "dark"):
         found += page.evaluate(AUDIT, [theme, RULES])
     page.evaluate(FILL)
-    for width in (640, 390, 320):  # 640 is a window of 1280 at 200%
+    for width in (320, 390, 640):  # growing, like a phone that is turned; 640 is 1280 at 200%
         page.set_viewport_size({"width": width, "height": 900})
         if page.evaluate(SIDEWAYS):
             found.append(f"sideways: at {width}")
@@ -425,8 +427,9 @@ FAULTS = {
     ),
     "marks without room: Item": ("ul { padding: 0; }", "<ul><li>Item</li></ul>"),
     "another colour: Nowhere": ("", ""),
+    "faded: Pale": ("", ""),
     "light: image-alt": ("", f"<img src={PIXEL}>"),
-    "light: color-contrast": ("#pale { color: #ccc; }", "<p id=pale>Pale</p>"),
+    "light: color-contrast": ("#pale { color: #ccc; }", "<p id=pale class=more-right>Pale</p>"),
     "dark: color-contrast": ("[data-theme=dark] #dim { color: #333; }", "<p id=dim>Dim</p>"),
     "dark: link-in-text-block": (
         "[data-theme=dark] a { color: #ccc; text-decoration: none; }",

@@ -302,7 +302,10 @@
   // All is measured before anything changes, or each change would have the page laid out anew.
   function fit() {
     const formulas = [...document.querySelectorAll("span.math")];
-    for (const formula of formulas) formula.classList.remove("wide");
+    for (const formula of formulas) {
+      formula.classList.remove("wide", "more-left", "more-right");
+      formula.removeAttribute("tabindex");
+    }
     const wide = formulas.filter((formula) => {
       const column = formula.closest("p, li, td, dd, figcaption") ?? formula.parentElement;
       const glyphs = formula.querySelector("mjx-math") ?? formula; // its box shrinks to the column
