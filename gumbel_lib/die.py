@@ -396,10 +396,12 @@ def expected_loss(
     )
 
 
-def expected_loss_minimiser(true_probs: ArrayLike, temperature: float) -> Floats:
+def expected_loss_minimiser(
+    true_probs: ArrayLike, temperature: float, num_samples: int = 1
+) -> Floats:
     r"""Probabilities at which the expected relaxed loss is least: where long training leads.
 
-    .. math:: \operatorname{argmin}_q \; |E\,b - p|^2 + \mathrm{tr}\,\mathrm{Cov}(b),
+    .. math:: \operatorname{argmin}_q \; |E\,b - p|^2 + \frac1M \mathrm{tr}\,\mathrm{Cov}(b),
               \qquad b = \mathrm{softmax}((\log q + g)/t)
 
     Parameters
@@ -408,6 +410,8 @@ def expected_loss_minimiser(true_probs: ArrayLike, temperature: float) -> Floats
         p, the die.
     temperature : float
         Positive.
+    num_samples : int
+        M, the relaxed samples whose mean is compared with the rolls.
 
     Returns
     -------
@@ -417,7 +421,8 @@ def expected_loss_minimiser(true_probs: ArrayLike, temperature: float) -> Floats
     Raises
     ------
     TypeError, ValueError
-        If `true_probs` is no probability vector or the temperature is not positive and finite.
+        If `true_probs` is no probability vector, the temperature not positive and finite, or
+        `num_samples` no positive integer.
 
     Examples
     --------
@@ -427,6 +432,7 @@ def expected_loss_minimiser(true_probs: ArrayLike, temperature: float) -> Floats
     """
     probs = as_probs(true_probs, "true_probs")
     t = check_positive(temperature, "temperature")
+    share = 1 / check_count(num_samples, "num_samples")
     if probs.size == 1:
         return np.ones(1)
     # The one-dimensional means depend on the logits only by a shift: tabulate them once.
@@ -434,14 +440,17 @@ def expected_loss_minimiser(true_probs: ArrayLike, temperature: float) -> Floats
     table, unit = interpolate.CubicSpline(x, transforms, axis=1), max(1.0, t)
 
     def loss(free: Floats) -> tuple[float, Floats]:
-        """sum_k E b_k^2 - 2 p_k E b_k, the loss up to a constant, and its gradient."""
+        """sum_k E b_k^2 / M + (1 - 1/M) (E b_k)^2 - 2 p_k E b_k, and its gradient."""
         logits = np.append(free, 0.0)
         x = np.maximum(points[:, None] + (logits - logits.max()) / unit, points[0])
         (log_kept, first, second), slopes = table(x), table(x, 1)
         weight = (points[1] - points[0]) * np.exp(log_kept.sum(axis=-1))
-        parts = (second - 2 * probs * first).sum(axis=-1)
-        gradient = weight @ (slopes[0] * parts[:, None] + slopes[2] - 2 * probs * slopes[1])
-        return float(weight @ parts), gradient[:-1] / unit
+        mean = weight @ first
+        square = (1 - share) * mean
+        pull = 2 * (square - probs)  # derivative of the loss with respect to the mean
+        parts = share * second.sum(axis=-1) + first @ pull
+        gradient = weight @ (slopes[0] * parts[:, None] + share * slopes[2] + pull * slopes[1])
+        return float(weight @ parts - mean @ square), gradient[:-1] / unit
 
     # The loss has plateaus and several valleys, where a search may stall: start at equal logits,
     # at the truth, and at the best of its powers, which pass near the minimum.

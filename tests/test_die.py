@@ -182,19 +182,22 @@ def test_minimiser_near_the_reference_figures(temperature, largest, error):
     assert die.sse(PROBS, q) == pytest.approx(error, abs=0.001)
 
 
+@pytest.mark.parametrize("num_samples", [1, 2, 20])
 @pytest.mark.parametrize("temperature", [0.2, 0.7, 3.0])
-def test_minimiser_is_that_of_a_slow_search(temperature):
+def test_minimiser_is_that_of_a_slow_search(temperature, num_samples):
     probs = np.array([0.2, 0.3, 0.5])
 
     def loss(free):
         parts = die.expected_loss(probs, np.append(free, 0.0), temperature, 20)
-        return parts.bias + parts.variance
+        return parts.bias + parts.variance / num_samples
 
     found = optimize.minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-6})
     exact = special.softmax(np.append(found.x, 0.0))
-    assert np.allclose(die.expected_loss_minimiser(probs, temperature), exact, atol=1e-3)
+    minimiser = die.expected_loss_minimiser(probs, temperature, num_samples)
+    assert np.allclose(minimiser, exact, atol=1e-3)
 
 
+@pytest.mark.parametrize("num_samples", [1, 5])
 @pytest.mark.parametrize(
     ("probs", "temperature"),
     [
@@ -209,11 +212,13 @@ def test_minimiser_is_that_of_a_slow_search(temperature):
         ([0.251, 0.118, 0.422, 0.003, 0.206], 0.204),
     ],
 )
-def test_no_other_place_has_a_lower_loss(probs, temperature):
+def test_no_other_place_has_a_lower_loss(probs, temperature, num_samples):
     def loss(logits):
-        return sum(die.expected_loss(probs, logits, temperature, 20)[1:])
+        parts = die.expected_loss(probs, logits, temperature, 20)
+        return parts.bias + parts.variance / num_samples
 
-    q = np.log(np.maximum(die.expected_loss_minimiser(probs, temperature), 1e-300))
+    minimiser = die.expected_loss_minimiser(probs, temperature, num_samples)
+    q = np.log(np.maximum(minimiser, 1e-300))
     assert special.logsumexp(q) == pytest.approx(0, abs=1e-9)
     # Neighbours, corners (where all mass lies on one face), powers of the truth, and anywhere.
     rng = np.random.default_rng(0)
@@ -309,3 +314,5 @@ def test_bad_gradient_input_is_named():
         die.product_gradient([0.5, 0.5], [[0.5, 0.5]], 1.0)
     with pytest.raises(ValueError, match="^temperature: expected"):
         die.expected_loss_minimiser(PROBS, -1.0)
+    with pytest.raises(ValueError, match="^num_samples: expected"):
+        die.expected_loss_minimiser(PROBS, 1.0, 0)
