@@ -132,7 +132,7 @@ def test_coarse_noise_loses_all_from_epsilon_before_its_span():
         assert won(edge - 1e-6 + epsilon) > 0
         assert won(edge + 1e-6 + epsilon) == 0 < won(edge + 1e-6)
         figure = coarse(np.array([8.0]), np.ones(1), np.ones(1), epsilon, edge)
-        assert f"infinite beyond {edge:.2f}." in figure.text
+        assert f"infinite beyond {edge:.2f}." in figure.description
 
 
 @pytest.mark.parametrize("exponent", [Fraction(0), Fraction(1, 2), Fraction(1), Fraction(17, 4)])

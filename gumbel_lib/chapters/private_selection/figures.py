@@ -34,7 +34,7 @@ def losses(gaps: Floats, worst: Mapping[str, Floats], epsilon: float) -> Describ
 def coarse(
     gaps: Floats, loss: Floats, exact: Floats, epsilon: float, edge: float
 ) -> DescribedFigure:
-    """The loss with noise from 24-bit uniforms, infinite beyond `edge`, beside the exact noise's."""
+    """The loss with noise from 24-bit uniforms, infinite beyond `edge`, and with exact noise."""
     shown = np.isfinite(loss)
     figure, axes = subplots(width=NARROW, height=3.0)
     axes.axhline(epsilon, color=MUTED, linewidth=1)

@@ -33,8 +33,8 @@ def worst_loss(scores: ArrayLike, noise: Any, change: float) -> NDArray[np.float
     Returns
     -------
     numpy.ndarray (...)
-        In nats, to 1e-9 over the least probability; ``inf`` if a neighbour rules a candidate out. An
-        upper bound where differences change by R at most, but not all at once.
+        In nats, to 1e-9 over the least probability; ``inf`` if a neighbour rules a candidate out.
+        An upper bound where differences change by R at most, but not all at once.
 
     Raises
     ------
