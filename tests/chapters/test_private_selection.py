@@ -8,6 +8,7 @@ from scipy import stats
 
 from gumbel_lib.chapters import claims_of
 from gumbel_lib.chapters.private_selection.claims import pairs_won
+from gumbel_lib.chapters.private_selection.figures import coarse
 from gumbel_lib.chapters.private_selection.interactive import LAWS, VOTES
 from gumbel_lib.chapters.private_selection.model import (
     exp_coin,
@@ -16,9 +17,16 @@ from gumbel_lib.chapters.private_selection.model import (
     worst_loss,
 )
 from gumbel_lib.claims import chi_square
+from gumbel_lib.trick import argmax_probabilities
 
 CLAIMS = claims_of("private_selection")
 SD = np.pi / np.sqrt(6)
+NOISE = {
+    "Gumbel": stats.gumbel_r,
+    "exponential": stats.expon,
+    "Laplace": stats.laplace,
+    "Normal": stats.norm(scale=SD),
+}
 
 
 def with_replacement(weights):
@@ -100,6 +108,32 @@ class TestWorstLoss:
         with pytest.raises(ValueError, match="change"):
             worst_loss([1.0, 0.0], stats.gumbel_r, change)
 
+    @pytest.mark.parametrize("law", LAWS)
+    @pytest.mark.parametrize("size", [2, 3, 4])
+    def test_a_ballot_that_moves_attains_it_for_two_candidates_only(self, law, size):
+        """One that moves changes a single difference by 2, the others by 1 or 0."""
+        scores = np.array([1.5, 0.5, -1.5, 0.0])[:size]
+        ones = np.eye(size)
+        moves = [ones[j] - ones[i] for i in range(size) for j in range(size) if i != j]
+        here, there = (argmax_probabilities(x, NOISE[law]) for x in (scores, scores + moves))
+        loss, bound = np.abs(np.log(there / here)).max(), worst_loss(scores, NOISE[law], 2)
+        if size == 2:
+            assert loss == pytest.approx(bound, abs=1e-7)
+        else:
+            assert loss < bound - 1e-3
+
+
+def test_coarse_noise_loses_all_from_epsilon_before_its_span():
+    bits = 12
+    uniform = np.array([1, 2**bits - 1]) / 2**bits
+    span, won = np.ptp(-np.log(-np.log(uniform))), pairs_won(bits)
+    for epsilon in (0.3, 1):
+        edge = span - epsilon
+        assert won(edge - 1e-6 + epsilon) > 0
+        assert won(edge + 1e-6 + epsilon) == 0 < won(edge + 1e-6)
+        figure = coarse(np.array([8.0]), np.ones(1), np.ones(1), epsilon, edge)
+        assert f"infinite beyond {edge:.2f}." in figure.description
+
 
 @pytest.mark.parametrize("exponent", [Fraction(0), Fraction(1, 2), Fraction(1), Fraction(17, 4)])
 def test_heads_come_with_probability_exp(exponent):
@@ -123,12 +157,39 @@ def test_the_exact_choice_has_the_law_of_permute_and_flip():
     assert chi_square(drawn, np.array(law)) < stats.chi2.isf(1e-4, 2)
 
 
-NOISE = {
-    "Gumbel": stats.gumbel_r,
-    "exponential": stats.expon,
-    "Laplace": stats.laplace,
-    "Normal": stats.norm(scale=SD),
-}
+@pytest.mark.parametrize(
+    ("scores", "rate"),
+    [
+        (np.array([100, -100], np.int8), Fraction(1, 100)),
+        (np.array([255, 0], np.uint8), Fraction(1, 100)),
+        ([3, 0], 1),
+    ],
+)
+def test_the_exact_choice_takes_whole_numbers_of_any_type(scores, rate):
+    """NumPy's would wrap around in the differences, and an int would not divide exactly."""
+    given, plain = (np.random.default_rng(3).integers for _ in range(2))
+    values = [int(score) for score in scores]
+    for _ in range(50):
+        chosen = permute_and_flip(scores, rate, given)
+        assert chosen == permute_and_flip(values, Fraction(rate), plain)
+
+
+@pytest.mark.parametrize(
+    ("scores", "rate", "error", "name"),
+    [
+        ([1, 0], 1.0, TypeError, "rate"),
+        ([1, 0], "1", TypeError, "rate"),
+        ([1, 0], Fraction(0), ValueError, "rate"),
+        ([1, 0], Fraction(-1, 2), ValueError, "rate"),
+        ([], Fraction(1), ValueError, "scores"),
+        ([1, 0.5], Fraction(1), TypeError, "scores"),
+        (np.array([1.0, 0.0]), Fraction(1), TypeError, "scores"),
+        ([float("nan")], Fraction(1), TypeError, "scores"),
+    ],
+)
+def test_the_exact_choice_refuses_what_it_cannot_compute(scores, rate, error, name):
+    with pytest.raises(error, match=f"^{name}: expected"):
+        permute_and_flip(scores, rate, np.random.default_rng(0).integers)
 
 
 class TestInteractive:

@@ -38,8 +38,8 @@ def _moves(steps: Sequence[float]) -> Floats:
 
 @claim(
     "exponential-mechanism-loss",
-    "With Gumbel noise of scale R / epsilon the largest loss over all neighbours is "
-    "log(p + (1 - p) exp(epsilon)), p the least probability.",
+    "With Gumbel noise of scale R / epsilon the largest loss over all neighbours whose "
+    "scores each move by R / 2 is log(p + (1 - p) exp(epsilon)), p the least probability.",
     method="quadrature",
     bound=1e-5,
     control="epsilon itself, which no finite scores attain",

@@ -31,14 +31,15 @@ def losses(gaps: Floats, worst: Mapping[str, Floats], epsilon: float) -> Describ
     )
 
 
-def coarse(gaps: Floats, loss: Floats, exact: Floats, epsilon: float) -> DescribedFigure:
-    """The loss with noise from 24-bit uniforms, beside that with exact noise."""
+def coarse(
+    gaps: Floats, loss: Floats, exact: Floats, epsilon: float, edge: float
+) -> DescribedFigure:
+    """The loss with noise from 24-bit uniforms, infinite beyond `edge`, and with exact noise."""
     shown = np.isfinite(loss)
     figure, axes = subplots(width=NARROW, height=3.0)
     axes.axhline(epsilon, color=MUTED, linewidth=1)
     axes.plot(gaps, exact, color=BLUE, linestyle="--", label="exact noise")
     axes.plot(gaps[shown], loss[shown], color=ORANGE, label="24-bit uniform")
-    edge = gaps[shown][-1]
     axes.axvline(edge, color=INK, linestyle=":", linewidth=1)
     axes.text(edge + 0.2, 0.4 * loss[shown].max(), "infinite", color=INK)
     axes.text(gaps[0], epsilon + 0.1, "ε", color=MUTED)
@@ -50,5 +51,5 @@ def coarse(gaps: Floats, loss: Floats, exact: Floats, epsilon: float) -> Describ
         figure,
         f"Privacy loss of a candidate against the nats by which it trails, for epsilon = "
         f"{epsilon:g}. With exact noise it stays below epsilon. With noise from a 24-bit uniform "
-        f"it is {text}, and infinite beyond {edge:.3g}.",
+        f"it is {text}, and infinite beyond {edge:.2f}.",
     )

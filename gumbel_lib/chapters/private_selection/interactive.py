@@ -33,7 +33,7 @@ def ballot() -> Interactive:
     limits = here.transform_calculate(limit=limit)
     first = alt.layer(
         bar.encode(
-            x=alt.X("cut:Q", title="worst ratio, rule at e^ε", scale=scale),
+            x=alt.X("cut:Q", title="worst ratio, line at e^ε", scale=scale),
             y=alt.Y("name:N", axis=None),
             color=alt.Color("kind:N", title=None, scale=colors),
         ),
@@ -67,9 +67,9 @@ def ballot() -> Interactive:
         [first, second],
         "Interactive of two panels, for two candidates. The first shows the worst ratio as a bar: "
         "the most by which one ballot more or less multiplies or divides the probability of an "
-        "outcome, with a rule at e to the epsilon. The second shows it against the votes between "
+        "outcome, with a line at e to the epsilon. The second shows it against the votes between "
         "the two. Controls: the law of the noise, epsilon, and the votes between the two, which "
-        "can also be dragged. Gumbel, exponential and Laplace noise stay at the rule or below; "
+        "can also be dragged. Gumbel, exponential and Laplace noise stay at the line or below; "
         "Normal noise crosses it.",
         Run("votes", {"1 vote more": 1}),
         columns=1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import permutations
@@ -27,13 +28,13 @@ def worst_loss(scores: ArrayLike, noise: Any, change: float) -> NDArray[np.float
     noise : distribution
         A continuous law of `scipy.stats`.
     change : float
-        R, the most by which a difference of two scores changes between neighbours, positive:
-        twice the sensitivity, or once if the scores are monotone.
+        R, positive: the change of all differences of one score from the others at once.
 
     Returns
     -------
     numpy.ndarray (...)
         In nats, to 1e-9 over the least probability; ``inf`` if a neighbour rules a candidate out.
+        An upper bound where differences change by R at most, but not all at once.
 
     Raises
     ------
@@ -140,9 +141,10 @@ def permute_and_flip(
     Parameters
     ----------
     scores : sequence of int
-        One a candidate.
+        One a candidate, at least one.
     rate : fractions.Fraction
-        Epsilon over the most by which a difference of two scores changes between neighbours.
+        Epsilon over the most by which a difference of two scores changes between neighbours,
+        positive.
     below : callable
         Given n, a uniform whole number from 0 to n - 1, such as `secrets.randbelow`, or a
         generator's ``integers`` where the draw shall be repeatable.
@@ -152,11 +154,27 @@ def permute_and_flip(
     int
         The candidate.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If a score is no integer or there is none; if `rate` is no fraction, or is not positive.
+
     Examples
     --------
     >>> permute_and_flip([3, 1000], Fraction(1), np.random.default_rng(0).integers)
     1
     """
+    if not isinstance(rate, numbers.Rational):
+        raise TypeError(f"rate: expected a fraction, got {type(rate).__name__}")
+    if rate <= 0:
+        raise ValueError(f"rate: expected a positive fraction, got {rate}")
+    if len(scores) == 0:
+        raise ValueError("scores: expected at least one, got none")
+    for score in scores:
+        if not isinstance(score, numbers.Integral):
+            raise TypeError(f"scores: expected integers, got {type(score).__name__}")
+    # Python's own numbers: an int is no Fraction when divided, and NumPy's integers wrap around.
+    rate, scores = Fraction(rate), [int(score) for score in scores]
     left, best = list(range(len(scores))), max(scores)
 
     def flip(share: Fraction) -> bool:
