@@ -115,7 +115,7 @@ def maximum_gradient(
     gaps = [np.abs(slope - nested(UTILITIES)).max()]
     V = UTILITIES[:3]
     for noise, cdf in _CDFS.values():
-        slope = complex_step(partial(_scaled, below=lambda x, cdf=cdf: cdf(x).prod()), V)
+        slope = complex_step(partial(_scaled, below=partial(_independent_cdf, cdf=cdf)), V)
         gaps.append(np.abs(slope - law(V, noise)).max())
     return float(max(gaps))
 
@@ -132,6 +132,11 @@ def _scaled(V: Any, below: Callable[[Any], Any]) -> Any:
     points = np.arange(-28.0, 60, 2.0)
     mean, slope = integrate.quad_vec(tail, -30, 60, epsabs=1e-12, points=points)[0]
     return mean + 1j * step * slope
+
+
+def _independent_cdf(x: Any, cdf: Callable[[Any], Any]) -> Any:
+    """P(noise <= x) of independent noise."""
+    return cdf(x).prod()
 
 
 def _nested_cdf(x: Any, dissimilarity: Floats) -> Any:
