@@ -77,7 +77,7 @@ def log_likelihood(data, theta, nests=(), scaled=True, weights=None):
 
 
 class TestConditionalLogit:
-    # Its import meets what pandas 3 deprecates; it also says that it leaves out those without choice.
+    # Its import uses what pandas 3 deprecates, and it says that it drops those without choice.
     @pytest.mark.filterwarnings("ignore::DeprecationWarning:statsmodels", "ignore:Dropped")
     def test_it_agrees_with_statsmodels(self):
         from statsmodels.discrete.conditional_models import ConditionalLogit
