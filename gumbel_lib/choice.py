@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +20,8 @@ _GAIN = 1e-12
 # A direction in which the data said this much more at the start than at the end has run away: the
 # likelihood has no maximum. Where two cases contradict each other the share stays far above.
 _RUNAWAY = 1e-9
+# Products of two columns must neither overflow nor vanish.
+_LARGEST = 1e100
 
 
 def _as_nests(nests: ArrayLike, dissimilarity: ArrayLike, num_classes: int) -> tuple[Any, Floats]:
@@ -179,7 +181,9 @@ def nested_probabilities(
     """
     V = as_logits(utilities)
     nest, lam = _as_nests(nests, dissimilarity, V.shape[-1])
-    inner = V / lam[nest]
+    # Far below the best a utility may become -inf: its probability is 0 then.
+    with np.errstate(over="ignore"):
+        inner = (V - V.max(axis=-1, keepdims=True)) / lam[nest]
     value = np.full((*V.shape[:-1], lam.size), -np.inf)
     for k in range(nest.size):
         value[..., nest[k]] = np.logaddexp(value[..., nest[k]], inner[..., k])
@@ -188,7 +192,7 @@ def nested_probabilities(
     upper = lam * value
     upper = np.exp(upper - upper.max(axis=-1, keepdims=True))
     between = upper / upper.sum(axis=-1, keepdims=True)
-    result: Floats = np.where(np.isfinite(V), within, 0.0) * between[..., nest]
+    result: Floats = np.where(np.isfinite(inner), within, 0.0) * between[..., nest]
     return result
 
 
@@ -229,8 +233,8 @@ def from_wide(
     Raises
     ------
     TypeError, ValueError
-        If a column is missing, has another length or holds anything else, or a choice is no
-        alternative or not offered.
+        If a column is missing, has another length or holds anything else, a name of the result
+        is asked for twice, alternatives repeat, or a choice is no alternative or not offered.
 
     Examples
     --------
@@ -247,15 +251,27 @@ def from_wide(
     (['bus', 'car', 'bus', 'car'], [2.0, 4.0, 3.0, 0.0])
     """
     names = list(alternatives)
+    labels = np.asarray(names)
+    if labels.tolist() != names or len(set(names)) < len(names):
+        raise ValueError(f"alternatives: expected different values of one type, got {names}")
+    made = ["case", "alternative", "choice"]
+    for argument, several in (("varying", varying), ("fixed", fixed)):
+        for name in several:
+            if name in made:
+                raise ValueError(
+                    f"{argument}: expected names other than {', '.join(made)}, got {name!r}"
+                )
+            made.append(name)
     chosen = _column(data, choice, "choice")
-    unknown = [value for value in np.unique(chosen).tolist() if value not in names]
+    different, _ = _codes(chosen, choice, "choice")
+    unknown = [value for value in different.tolist() if value not in names]
     if unknown:
         raise ValueError(f"choice: expected one of {names} in {choice!r}, got {unknown[0]!r}")
     size = chosen.size
     offered = np.ones((size, len(names)), bool)
     for j, name in enumerate(names):
         if available is not None:
-            flag = available.format(name)
+            flag = _filled(available, name, "available")
             offered[:, j] = _flags(_column(data, flag, "available", size), flag, "available")
             if np.any(~offered[:, j] & (chosen == name)):
                 raise ValueError(
@@ -265,19 +281,28 @@ def from_wide(
     case, place = np.nonzero(offered)
     long: dict[str, NDArray[Any]] = {
         "case": case,
-        "alternative": np.asarray(names)[place],
-        "choice": (chosen[case] == np.asarray(names)[place]).astype(int),
+        "alternative": labels[place],
+        "choice": (chosen[case] == labels[place]).astype(int),
     }
     for name, pattern in varying.items():
-        wide = [_column(data, pattern.format(other), "varying", size) for other in names]
+        wide = [_filled(pattern, other, "varying") for other in names]
         numbers = [
-            _numbers(values, pattern.format(other), "varying", where=mask)
-            for other, values, mask in zip(names, wide, offered.T, strict=True)
+            _numbers(_column(data, column, "varying", size), column, "varying", where=mask)
+            for column, mask in zip(wide, offered.T, strict=True)
         ]
         long[name] = np.stack(numbers, axis=1)[offered]
     for name in fixed:
         long[name] = _column(data, name, "fixed", size)[case]
     return long
+
+
+def _filled(pattern: str, name: Any, argument: str) -> str:
+    try:
+        return pattern.format(name)
+    except (LookupError, ValueError) as error:
+        raise ValueError(
+            f"{argument}: expected a pattern with {{}} for the alternative, got {pattern!r}"
+        ) from error
 
 
 def _column(data: Any, name: str, argument: str, size: int | None = None) -> NDArray[Any]:
@@ -333,8 +358,9 @@ def _codes(values: NDArray[Any], name: str, argument: str) -> tuple[NDArray[Any]
         raise TypeError(
             f"{argument}: expected values of one type in column {name!r}, none of them missing"
         ) from error
-    if different.dtype.kind == "f" and np.isnan(different).any():
-        raise ValueError(f"{argument}: expected no missing value in column {name!r}, got NaN")
+    if different.dtype.kind in "fmM" and np.isnan(different).any():
+        missing = "NaN" if different.dtype.kind == "f" else "NaT"
+        raise ValueError(f"{argument}: expected no missing value in column {name!r}, got {missing}")
     return different, code
 
 
@@ -349,6 +375,7 @@ class Specification:
     specific: Mapping[str, tuple[Any, ...]]
     nests: Mapping[str, tuple[Any, ...]]
     scaled: bool
+    alternatives: tuple[Any, ...] = ()  # those of the data it was fitted to
 
     @property
     def coefficients(self) -> list[tuple[str, str | None, Any]]:
@@ -411,11 +438,17 @@ def _read(spec: Specification, data: Any) -> _Rows:
             argument = "variables" if name in spec.variables else "specific"
             values = _column(data, name, argument, labels.size)
             columns[name] = _numbers(values, name, argument)
+            top = np.abs(columns[name]).max()
+            if top and not 1 / _LARGEST <= top <= _LARGEST:
+                raise ValueError(
+                    f"{argument}: expected a largest number between {1 / _LARGEST:g} and "
+                    f"{_LARGEST:g} in column {name!r}, got {top:g}; take another unit"
+                )
         number = np.ones(labels.size) if name is None else columns[name]
         matrix.append(number if one is None else number * (labels == one))
     nest_of = np.full(alternatives.size, -1)
     for m, several in enumerate(spec.nests.values()):
-        nest_of[np.isin(alternatives, np.asarray(several, dtype=alternatives.dtype))] = m
+        nest_of[[one in several for one in alternatives.tolist()]] = m
     # Who is in no nest is alone: any number of its own will do.
     own = np.where(nest_of < 0, len(spec.nests) + np.arange(alternatives.size), nest_of)
     if not spec.nests:
@@ -529,11 +562,15 @@ def _maximise(
     names: tuple[str, ...],
 ) -> tuple[Floats, float, Floats, Floats]:
     """Newton's steps, halved until they climb: parameters, log-likelihood, scores, information."""
+    if rows.scaled:
+        # A number added to a case changes nothing but the rounding, which a large one would spoil.
+        firsts = rows.groups[rows.cases][rows.case[rows.group]]
+        rows = rows._replace(X=rows.X - rows.X[firsts])
     value, scores, probs = _scores(rows, chosen, weight, theta)
     first: Floats | None = None
     for _ in range(100):
         information = metric = _information(rows, chosen, weight, theta, probs)
-        if np.linalg.eigvalsh(metric)[0] <= 0 and theta.size > rows.X.shape[1]:
+        if theta.size > rows.X.shape[1] and np.linalg.eigvalsh(metric)[0] <= 0:
             metric = scores.T @ scores  # Berndt, Hall, Hall and Hausman: always uphill
         first = _check_directions(metric, first, theta, names)
         gradient = scores.sum(axis=0)
@@ -723,7 +760,8 @@ class ChoiceFit:
         Raises
         ------
         TypeError, ValueError
-            As `conditional_logit`, or if an alternative is new to the model's nests.
+            As `conditional_logit`, or if a model with constants, specific coefficients or nests
+            meets an alternative that it was not fitted to.
         """
         rows, V, dissimilarity = self._utilities(data)
         result = np.empty(rows.order.size)
@@ -731,7 +769,16 @@ class ChoiceFit:
         return result
 
     def _utilities(self, data: Any) -> tuple[_Rows, Floats, Floats]:
-        rows = _read(self.specification, data)
+        spec = self.specification
+        rows = _read(spec, data)
+        if spec.constants or spec.specific or spec.nests:
+            known = list(spec.alternatives)
+            new = [one for one in rows.alternatives.tolist() if one not in known]
+            if new:
+                raise ValueError(
+                    f"alternative: expected some of {known} in column {spec.alternative!r}, got "
+                    f"{new[0]!r}"
+                )
         size = rows.X.shape[1]
         return rows, rows.X @ self.params[:size], self.params[size:]
 
@@ -822,12 +869,13 @@ def _fit(spec: Specification, data: Any, choice: str, weights: str | None) -> Ch
             cases=each_case,
             case=each_case,
             nest=np.full(flat.size, -1),
+            scaled=True,
         )
     found = _maximise(plain, chosen, weight, np.zeros(size), spec.names[:size])
     if spec.nests:
         start = np.append(found[0], np.ones(len(spec.nests)))
         found = _maximise(rows, chosen, weight, start, spec.names)
-    return ChoiceFit(spec.names, *found, spec)
+    return ChoiceFit(spec.names, *found, replace(spec, alternatives=tuple(known.tolist())))
 
 
 def _check_alternatives(spec: Specification, known: list[Any]) -> None:
@@ -844,6 +892,11 @@ def _check_alternatives(spec: Specification, known: list[Any]) -> None:
     if len(set(nested)) < len(nested):
         raise ValueError("nests: expected each alternative in one nest at most, got one in two")
     for nest, several in spec.nests.items():
+        if set(several) == set(known):
+            raise ValueError(
+                f"nests: expected an alternative or more outside of {nest!r}, got none; one nest "
+                "of all alternatives leaves its dissimilarity open"
+            )
         if spec.scaled and len(several) < 2:
             raise ValueError(
                 f"nests: expected two alternatives or more in {nest!r}, got {list(several)}; one "
@@ -1010,6 +1063,12 @@ def _specification(
     for argument, value in (("variables", variables), ("constants", constants)):
         if isinstance(value, str):
             raise TypeError(f"{argument}: expected a sequence of names, got the string {value!r}")
+    for argument, groups in (("specific", specific or {}), ("nests", nests)):
+        if not isinstance(groups, Mapping):
+            raise TypeError(
+                f"{argument}: expected a mapping of names to alternatives, got "
+                f"{type(groups).__name__}"
+            )
     return Specification(
         case,
         alternative,

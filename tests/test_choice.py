@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import special, stats
-from statsmodels.discrete.conditional_models import ConditionalLogit
 
 from gumbel_lib.chapters.discrete_choice.travel import MODEL, MODES, travel_modes
 from gumbel_lib.choice import (
@@ -78,14 +77,18 @@ def log_likelihood(data, theta, nests=(), scaled=True, weights=None):
 
 
 class TestConditionalLogit:
+    # Its import uses what pandas 3 deprecates, and it says that it drops those without choice.
+    @pytest.mark.filterwarnings("ignore::DeprecationWarning:statsmodels", "ignore:Dropped")
     def test_it_agrees_with_statsmodels(self):
+        from statsmodels.discrete.conditional_models import ConditionalLogit
+
         for seed, missing in ((0, 0.0), (1, 0.4)):
             data = made(300, seed, missing=missing)
             fit = conditional_logit(data, **NAMES)
             X = np.column_stack(
                 [*(data["alternative"] == one for one in "bcd"), data["x"], data["y"]]
             )
-            # statsmodels leaves out those who had no choice, which change nothing.
+            # Those who had no choice change nothing.
             peer = ConditionalLogit(
                 data["choice"].to_numpy(), X.astype(float), groups=data["case"].to_numpy()
             ).fit(method="newton", disp=False)
@@ -161,6 +164,26 @@ class TestConditionalLogit:
         np.testing.assert_allclose(other.params[:3], fit.params[:3], rtol=1e-5)
         np.testing.assert_allclose(other.params[3] * 1e6, fit.params[3], rtol=1e-5)
         np.testing.assert_allclose(other.params[4] * 1e-7, fit.params[4], rtol=1e-5)
+
+    @pytest.mark.parametrize("nests", [None, {"bc": ["b", "c"]}])
+    @pytest.mark.parametrize("offset", [-1e3, 1e7, 1e8, -1e9])
+    def test_nothing_hangs_on_a_number_added_to_a_column(self, nests, offset):
+        """What is lost is what the column itself loses, 1e-7 at 1e9."""
+
+        def fit(data):
+            if nests is None:
+                return conditional_logit(data, **NAMES)
+            return nested_logit(data, nests=nests, **NAMES)
+
+        data = made(200, 5)
+        moved, still = fit(data.assign(x=data["x"] + offset)), fit(data)
+        for robust in (False, True):
+            np.testing.assert_allclose(
+                moved.table(robust=robust)["standard error"],
+                still.table(robust=robust)["standard error"],
+                rtol=1e-5,
+            )
+        np.testing.assert_allclose(moved.params, still.params, rtol=1e-5)
 
     def test_many_alternatives_of_which_few_are_offered(self):
         rng = np.random.default_rng(6)
@@ -289,6 +312,47 @@ class TestNestedLogit:
             slope = (shares(moved[0]) - shares(moved[1])) / 2e-5
             np.testing.assert_allclose(found[:, k], slope, atol=1e-6)
 
+    def test_a_name_longer_than_those_of_new_data_keeps_its_nest(self):
+        """NumPy cuts "bus2" to "bus" in an array of strings of three letters."""
+        data = made(300, 8).replace({"alternative": dict(zip("abcd", LONG, strict=True))})
+        fit = nested_logit(data, nests={"two": ["bus2", "car2"]}, variables=["x"])
+        new = {"case": [0, 0], "alternative": ["bus", "car"], "x": [1.0, 0.0]}
+        expected = special.softmax(fit.params[0] * np.array([1.0, 0.0]))
+        np.testing.assert_allclose(fit.probabilities(new), expected, rtol=1e-12)
+
+
+LONG = ["bus", "car", "bus2", "car2"]
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"variables": ["x"], "constants": ["b"]},
+        {"variables": ["x"], "specific": {"y": ["b"]}},
+        {"variables": ["x"], "nests": {"bc": ["b", "c"]}},
+    ],
+)
+def test_an_alternative_that_the_model_does_not_know_is_refused(model):
+    data = made(100, 8)
+    fit = (nested_logit if "nests" in model else conditional_logit)(data, **model)
+    for names in (list("axcd"), range(4)):
+        new = data.assign(
+            alternative=data["alternative"].map(dict(zip("abcd", names, strict=True)))
+        )
+        with pytest.raises(
+            ValueError, match=r"alternative: expected some of \['a', 'b', 'c', 'd'\]"
+        ):
+            fit.probabilities(new)
+        with pytest.raises(ValueError, match="alternative: expected some of"):
+            fit.elasticities(new, "x")
+
+
+def test_without_parameters_of_its_own_an_alternative_may_be_new():
+    data = made(100, 8)
+    fit = conditional_logit(data, variables=["x"])
+    renamed = data.replace({"alternative": {"b": "e"}})
+    np.testing.assert_allclose(fit.probabilities(renamed), fit.probabilities(data), rtol=1e-12)
+
 
 class TestNestedNoise:
     def test_each_noise_is_a_standard_gumbel(self):
@@ -319,6 +383,10 @@ class TestNestedNoise:
         far = nested_probabilities([1e4, 1e4 - 1, 0.0], [0, 0, 1], [0.01, 1])
         np.testing.assert_allclose(far.sum(), 1)
         assert np.all(np.isfinite(far))
+        farthest = nested_probabilities([1e308, -1e308, 1e308], [0, 0, 1], [0.01, 1])
+        np.testing.assert_allclose(farthest, [0.5, 0, 0.5])
+        alone = nested_probabilities([1e308, -1e308], [0, 1], [1, 0.01])
+        assert alone.tolist() == [1.0, 0.0]
         plain = nested_probabilities([[0.2, 1.0, -3.0]], [0, 0, 1], [1, 1])
         np.testing.assert_allclose(plain, special.softmax([[0.2, 1.0, -3.0]], -1), rtol=1e-12)
 
@@ -374,12 +442,27 @@ class TestFromWide:
             ({"available": "cost_{}"}, "available: expected 0 or 1 in column 'cost_bus', got 2"),
             ({"available": None}, "varying: expected finite numbers in column 'cost_car', got nan"),
             ({"fixed": ["age"]}, "fixed: expected a column of data, got 'age'"),
+            ({"fixed": ["case"]}, "fixed: expected names other than case, alternative, choice"),
+            ({"fixed": ["cost"]}, "fixed: expected names other than case, alternative, choice, co"),
+            ({"varying": {"choice": "cost_{}"}}, "varying: expected names other than case, alt"),
+            ({"varying": {"cost": "cost_{x}"}}, "varying: expected a pattern with {} for the"),
+            ({"varying": {"cost": "cost_{}_{}"}}, "varying: expected a pattern with {} for the"),
+            ({"available": "has_{"}, "available: expected a pattern with {} for the alternative"),
+            ({"alternatives": ["bus", "car", "car"]}, "alternatives: expected different values"),
+            ({"alternatives": ["bus", 1]}, "alternatives: expected different values of one type"),
         ],
     )
     def test_an_error_names_argument_and_column(self, change, message):
         with pytest.raises((TypeError, ValueError)) as caught:
             from_wide(self.WIDE, **{**CALL, "available": "has_{}", **change})
         assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("gap", [None, np.nan])
+def test_a_missing_choice_is_refused(gap):
+    wide = TestFromWide.WIDE.assign(chosen=np.array(["bus", gap, "bus"], dtype=object))
+    with pytest.raises(TypeError, match="choice: expected values of one type in column 'chosen'"):
+        from_wide(wide, **CALL, available="has_{}")
 
 
 def changed(**columns):
@@ -441,6 +524,18 @@ def cell(column, row, value):
             "alternative: expected values of one type in column 'al",
         ),
         (cell("case", 1, np.nan), {}, "case: expected no missing value in column 'case', got NaN"),
+        (
+            changed(case=lambda d: pd.to_datetime(d["case"].where(d["case"] > 0), unit="D")),
+            {},
+            "case: expected no missing value in column 'case', got NaT",
+        ),
+        (
+            changed(x=lambda d: d["x"] * 1e200),
+            {},
+            "variables: expected a largest number between 1e-100 and 1e+100 in column 'x', got",
+        ),
+        (changed(x=lambda d: d["x"] * 1e-200), {}, "variables: expected a largest number between"),
+        (None, {"specific": ["x"]}, "specific: expected a mapping of names to alternatives, got l"),
         (lambda d: d.head(0), {}, "one row or more in column 'alternative', got shape (0,)"),
         (lambda d: 3, {}, "data: expected a data frame or a mapping of columns, got int"),
         (lambda d: {**d, "x": [1.0]}, {}, "variables: expected 200 rows in column 'x', got 1"),
@@ -461,10 +556,15 @@ def test_an_error_names_argument_and_column(change, arguments, message):
         ({"bc": ["b"]}, "nests: expected two alternatives or more in 'bc', got ['b']"),
         ({"bc": ["b", "e"]}, "nests: expected some of ['a', 'b', 'c', 'd'] of column 'alternat"),
         ({"bc": ["b", "c"], "cd": ["c", "d"]}, "nests: expected each alternative in one nest at"),
+        (
+            {"all": list("abcd")},
+            "nests: expected an alternative or more outside of 'all', got none",
+        ),
+        ([["b", "c"]], "nests: expected a mapping of names to alternatives, got list"),
     ],
 )
 def test_wrong_nests_are_refused(nests, message):
-    with pytest.raises(ValueError, match="nests") as caught:
+    with pytest.raises((TypeError, ValueError), match="nests") as caught:
         nested_logit(made(50, 10), nests=nests, **NAMES)
     assert message in str(caught.value)
 

@@ -44,6 +44,11 @@ def shared_gumbel(nests, lam, size, rng):
         ("expected-maximum", {"cdf": stats.norm(scale=SD).cdf}),
         ("maximum-gradient", {"law": lambda V, noise: argmax_probabilities(V, stats.norm)}),
         ("maximum-gradient", {"law": lambda V, noise: np.eye(V.size)[V.argmax()]}),
+        ("maximum-gradient", {"nested": special.softmax}),
+        (
+            "maximum-gradient",
+            {"nested": lambda V: choice.nested_probabilities(V, claims.NESTS, [1, 0.41, 0.75])},
+        ),
         ("nested-law", {"law": special.softmax}),
         (
             "nested-law",

@@ -98,7 +98,7 @@ _CDFS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
 @claim(
     "maximum-gradient",
     "The gradient of the expected maximum by the utilities is the choice law, with Gumbel, "
-    "logistic or Normal noise.",
+    "logistic or Normal noise, and with the noise of nests.",
     method="complex step",
     bound=1e-8,
     control="softmax for all three noises",
@@ -106,27 +106,37 @@ _CDFS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
 )
 def maximum_gradient(
     law: Callable[[Floats, Any], Floats] = trick.argmax_probabilities,
+    nested: Callable[[Floats], Floats] | None = None,
 ) -> float:
+    nested = nested or (lambda V: choice.nested_probabilities(V, NESTS, DISSIMILARITY))
+    slope = complex_step(
+        partial(_scaled, below=partial(_nested_cdf, dissimilarity=DISSIMILARITY)), UTILITIES
+    )
+    gaps = [np.abs(slope - nested(UTILITIES)).max()]
     V = UTILITIES[:3]
-    gaps = []
     for noise, cdf in _CDFS.values():
-        slope = complex_step(partial(_scaled, cdf=cdf), V)
+        slope = complex_step(partial(_scaled, below=partial(_independent_cdf, cdf=cdf)), V)
         gaps.append(np.abs(slope - law(V, noise)).max())
     return float(max(gaps))
 
 
-def _scaled(V: Any, cdf: Callable[[Any], Any]) -> Any:
+def _scaled(V: Any, below: Callable[[Any], Any]) -> Any:
     """The expected maximum, its imaginary part of the size of the real one for the quadrature."""
     real, step = V.real, 1e-30
     h = V.imag / step
 
     def tail(x: float) -> Any:
-        below = cdf(x - (real + 1j * step * h)).prod()
-        return np.array([(x > 0) - below.real, -below.imag / step])
+        probability = below(x - (real + 1j * step * h))
+        return np.array([(x > 0) - probability.real, -probability.imag / step])
 
     points = np.arange(-28.0, 60, 2.0)
     mean, slope = integrate.quad_vec(tail, -30, 60, epsabs=1e-12, points=points)[0]
     return mean + 1j * step * slope
+
+
+def _independent_cdf(x: Any, cdf: Callable[[Any], Any]) -> Any:
+    """P(noise <= x) of independent noise."""
+    return cdf(x).prod()
 
 
 def _nested_cdf(x: Any, dissimilarity: Floats) -> Any:
