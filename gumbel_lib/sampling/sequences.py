@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from .._checks import Floats, Rng, as_floats, as_generator, check_count
+from .._checks import Floats, Rng, as_floats, as_generator, as_reals, check_count
 from ..noise import standard_gumbel
 from .without_replacement import _largest
 
@@ -80,7 +80,7 @@ def given_maximum(perturbed: ArrayLike, maximum: ArrayLike) -> Floats:
     """
     values, top = (
         as_floats(perturbed, "perturbed"),
-        as_floats(maximum, "maximum").astype(np.float64),
+        as_reals(maximum, "maximum").astype(np.float64),
     )
     if top.shape != values.shape[:-1]:
         raise ValueError(f"maximum: expected shape {values.shape[:-1]}, got {top.shape}")

@@ -18,6 +18,7 @@ from .._checks import (
     as_floats,
     as_generator,
     as_logits,
+    as_reals,
     check_count,
     check_logits,
     is_known_true,
@@ -379,7 +380,7 @@ def threshold_weights(logits: ArrayLike, threshold: ArrayLike) -> Floats:
     """
     values, kappa = (
         as_floats(logits, "logits").astype(np.float64),
-        as_floats(threshold, "threshold"),
+        as_reals(threshold, "threshold"),
     )
     if not np.isfinite(values).all():
         raise ValueError("logits: expected finite numbers, got NaN or an infinity")
