@@ -193,6 +193,7 @@ BAD = {
     "text": ({"step": lambda p: "abc"}, "step"),
     "end beyond the symbols": ({"end": 3}, "end"),
     "a negative end": ({"end": -1}, "end"),
+    "an end that is no integer": ({"end": 1.0}, "end"),
 }
 
 
@@ -215,6 +216,7 @@ def test_bad_input_of_a_search_is_named(case):
         ({"length": 0}, "length"),
         ({"start": [[0]]}, "start"),
         ({"end": 7}, "end"),
+        ({"end": 1.0}, "end"),
     ],
 )
 def test_bad_input_of_codes_is_named(changed, named):
@@ -233,6 +235,7 @@ def test_bad_input_of_codes_is_named(changed, named):
         (0.0, 0.0, "perturbed"),
         ([0.0, 1.0], np.inf, "maximum"),
         ([0.0, 1.0], np.nan, "maximum"),
+        ([0.0, 1.0], "a", "maximum"),
         ([0.0, 1.0], [0.0, 1.0], "maximum"),
     ],
 )

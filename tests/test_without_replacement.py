@@ -303,6 +303,7 @@ def test_threshold_weights_are_the_definition_and_its_limits():
         (lambda: threshold_weights([0.0, np.nan], 0.0), "logits"),
         (lambda: threshold_weights([0.0, 1.0], np.inf), "threshold"),
         (lambda: threshold_weights([0.0, 1.0], np.nan), "threshold"),
+        (lambda: threshold_weights([0.0, 1.0], "a"), "threshold"),
         (lambda: threshold_weights([0.0, 1.0], [0.0, 1.0]), "threshold"),
     ],
 )

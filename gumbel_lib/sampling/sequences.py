@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from .._checks import Floats, Rng, as_floats, as_generator, check_count
+from .._checks import Floats, Rng, as_floats, as_generator, as_reals, check_count
 from ..noise import standard_gumbel
 from .without_replacement import _largest
 
@@ -78,7 +78,10 @@ def given_maximum(perturbed: ArrayLike, maximum: ArrayLike) -> Floats:
     >>> given_maximum([0.0, 2.0, -np.inf], 1.0).round(3).tolist()
     [-0.209, 1.0, -inf]
     """
-    values, top = as_floats(perturbed, "perturbed"), np.asarray(maximum, np.float64)
+    values, top = (
+        as_floats(perturbed, "perturbed"),
+        as_reals(maximum, "maximum").astype(np.float64),
+    )
     if top.shape != values.shape[:-1]:
         raise ValueError(f"maximum: expected shape {values.shape[:-1]}, got {top.shape}")
     if not np.isfinite(top).all():
@@ -144,10 +147,10 @@ def stochastic_beam_search(
     Notes
     -----
     The largest perturbed log-probability among the sequences that begin with a prefix is a Gumbel
-    located at the prefix's own log-probability. The search draws it for the start, and hands it
-    down: `given_maximum` divides it among the next symbols. A prefix outside the k + 1 largest
-    cannot lead to a sequence inside, so it is left. Each level asks `step` for at most k + 1
-    prefixes a search, and holds B (k + 1) V numbers.
+    located at the prefix's own log-probability. The search draws it for the start. By
+    `given_maximum` one of the next symbols then has the same number, and the others smaller ones.
+    A prefix outside the k + 1 largest cannot lead to a sequence inside, so it is left. Each level
+    asks `step` for at most k + 1 prefixes a search, and holds B (k + 1) V numbers.
 
     References
     ----------
@@ -295,7 +298,7 @@ def _next(step: Step, prefixes: NDArray[np.int64], end: int | None) -> Floats:
     rows = as_floats(step(prefixes), "step").astype(np.float64)
     if rows.ndim != 2 or len(rows) != len(prefixes) or rows.shape[1] == 0:
         raise ValueError(f"step: expected shape ({len(prefixes)}, V), got {rows.shape}")
-    if end is not None and not 0 <= end < rows.shape[1]:
+    if end is not None and check_count(end, "end", least=0) >= rows.shape[1]:
         raise ValueError(f"end: expected one of the {rows.shape[1]} symbols, got {end!r}")
     largest = rows.max(axis=1)
     if not np.isfinite(largest).all():

@@ -52,8 +52,10 @@ def from_the_lattice_of_each(n, u):
         ("arithmetic-sampling", {"codes": lambda n, u: (np.arange(n) + 0.5) / n}),
         ("arithmetic-sampling", {"codes": lambda n, u: np.arange(n) / n * u}),
         ("arithmetic-sampling", {"codes": from_the_lattice_of_each}),
-        ("gumbel-planning", {"sigma": lambda q: -q}),
-        ("gumbel-planning", {"sigma": np.abs}),
+        ("gumbel-planning", {"best": lambda x, q, k: special.softmax(x) @ q - 1e-6}),
+        ("gumbel-planning", {"noise": stats.norm}),
+        ("gumbel-planning", {"noise": stats.gumbel_l}),
+        ("gumbel-planning", {"sigma": lambda q: 2.001 * q}),
     ],
 )
 def test_a_plausible_mistake_is_caught(label, wrong):

@@ -13,6 +13,7 @@ from scipy import special
 
 from ... import ngram
 from ..._checks import Floats
+from ...sampling import inclusion_probabilities
 
 
 class Sets(NamedTuple):
@@ -65,6 +66,31 @@ def order_free(probs: Floats, members: NDArray[np.bool_]) -> Floats:
         return chances[chosen]
 
     return np.array([chance(frozenset(np.flatnonzero(row).tolist())) for row in members])
+
+
+def came_first(probs: Floats, members: NDArray[np.bool_]) -> Floats:
+    """P(the class was drawn first, given the set), (sets, K), which is 0 for the others."""
+    chance = order_free(probs, members)
+    result = np.zeros(members.shape)
+    for s, p in enumerate(probs):
+        others = order_free(np.delete(probs, s) / (1 - p), np.delete(members, s, axis=1))
+        result[:, s] = np.where(members[:, s], p * others / chance, 0)
+    return result
+
+
+def estimates(probs: Floats, values: Floats, k: int) -> tuple[Floats, dict[str, Floats]]:
+    """The mass of `sets_and_threshold`, and estimates of the mean as tables that go with it."""
+    members, threshold, mass = sets_and_threshold(probs, k)
+    weights = probs[:, None] / -np.expm1(-probs[:, None] * np.exp(-threshold))
+    weighted = (members * values) @ weights
+    included = inclusion_probabilities(np.log(probs), k)
+    return mass, {
+        "threshold weights": weighted,
+        "the same, normalised": weighted / (members @ weights),
+        "exact inclusion probabilities": (members @ (probs / included * values))[:, None],
+        "unordered set": (came_first(probs, members) @ values)[:, None],
+        "plain average": (members @ values / k)[:, None],
+    }
 
 
 SPACE = 0  # ends a word
