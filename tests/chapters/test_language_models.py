@@ -241,7 +241,7 @@ def written():
     text = corpus()
     target = train(text[: len(text) * 9 // 10], 5)
     texts = model.write(
-        target, np.arange(1, 5), "\nthe", 80, rule="new contexts", rng=np.random.default_rng(0)
+        target, np.arange(1, 5), "\nthe", 120, rule="new contexts", rng=np.random.default_rng(0)
     )
     return target, texts
 
@@ -253,7 +253,7 @@ class TestInteractive:
         target, texts = written
         size = len(target.alphabet)
         chart = interactive("language_models")
-        for key, detector, n in ((1, 1, 80), (1, 2, 80), (4, 4, 17), (4, 1, 1), (3, 3, 33)):
+        for key, detector, n in ((1, 1, 120), (1, 2, 80), (4, 4, 17), (4, 1, 1), (3, 3, 33)):
             chart.set("key of the text", key)
             chart.set("key of the detector", detector)
             chart.set("symbols", n)
