@@ -61,6 +61,20 @@ def as_floats(values: ArrayLike, name: str) -> NDArray[np.floating[Any]]:
     return array
 
 
+def as_integers(values: Any, name: str) -> NDArray[np.integer[Any]]:
+    """A NumPy array of integers (their type kept); bools are none, an empty list is one."""
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        ragged = "a ragged " if "inhomogeneous" in str(error) else ""
+        raise TypeError(
+            f"{name}: expected integers, got {ragged}{type(values).__name__}"
+        ) from error
+    if array.size and array.dtype.kind not in "iu":
+        raise TypeError(f"{name}: expected integers that fit 64 bits, got dtype {array.dtype}")
+    return array if array.size else array.astype(np.int64)
+
+
 def as_arrays(**values: Any) -> tuple[Array, ...]:
     """Arrays of floats of one library.
 

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, is_array_api_obj
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
@@ -14,6 +14,8 @@ from ._checks import (
     Array,
     Floats,
     as_arrays,
+    as_floats,
+    as_integers,
     as_logits,
     as_reals,
     check_broadcast,
@@ -21,6 +23,7 @@ from ._checks import (
     check_logits,
     check_number,
     check_positive,
+    is_known_true,
     perturb,
     widen,
 )
@@ -99,7 +102,8 @@ def mask_top_p(logits: Array, p: float) -> Array:
     Notes
     -----
     Ranks are those of `mask_top_k`. The sums are made in the type of the logits, half precision in
-    float32. If a sum comes within rounding of `p`, one class more or less may be kept.
+    float32, up to the class or from it on, whichever sum is smaller at `p`. Classes whose sum comes
+    within rounding of `p` may be kept or masked, which can be more than one where each is rare.
 
     References
     ----------
@@ -113,16 +117,21 @@ def mask_top_p(logits: Array, p: float) -> Array:
     (logits,) = as_arrays(logits=logits)
     check_logits(logits, -1)
     p = _check_share(p)
-    if p == 1:  # rounded sums may reach 1 before the last class
-        return logits
+    if p == 1:  # also classes whose probability underflows
+        return _keep(logits, logits > -math.inf)
     xp = array_namespace(logits)
     wide = widen(logits)
-    probs = xp.exp(wide - xp.max(wide, axis=-1, keepdims=True))
+    with np.errstate(over="ignore"):
+        probs = xp.exp(wide - xp.max(wide, axis=-1, keepdims=True))
     probs = probs / xp.sum(probs, axis=-1, keepdims=True)
     order = _order(logits)
     ordered = xp.take_along_axis(probs, order, axis=-1)
-    before = xp.cumulative_sum(ordered, axis=-1, include_initial=True)[..., :-1]
-    return _keep(logits, xp.take_along_axis(before < p, _ranks(order), axis=-1))
+    if p <= 0.5:
+        inside = xp.cumulative_sum(ordered, axis=-1, include_initial=True)[..., :-1] < p
+    else:  # sums of the tail keep their digits where those up to the class are near 1
+        tail = xp.cumulative_sum(xp.flip(ordered, axis=-1), axis=-1)
+        inside = xp.flip(tail, axis=-1) > 1 - p
+    return _keep(logits, xp.take_along_axis(inside, _ranks(order), axis=-1))
 
 
 def mask_min_p(logits: Array, p: float) -> Array:
@@ -191,8 +200,9 @@ def penalize_repetition(logits: Array, seen: Array, penalty: float) -> Array:
     Raises
     ------
     TypeError, ValueError
-        For logits that `gumbel_max` refuses; if the penalty is not positive and finite, or the
-        shapes do not broadcast.
+        For logits that `gumbel_max` refuses; if `seen` has no bools, the penalty is not positive
+        and finite, the shapes do not broadcast, or a logit overflows to ``inf`` or a row to
+        ``-inf`` throughout.
 
     Notes
     -----
@@ -210,14 +220,21 @@ def penalize_repetition(logits: Array, seen: Array, penalty: float) -> Array:
     >>> penalize_repetition(np.array([2.0, -1.0, 0.5]), [True, True, False], 2.0).tolist()
     [1.0, -2.0, 0.5]
     """
+    given = seen
     logits, seen = as_arrays(logits=logits, seen=seen)
+    given = given if is_array_api_obj(given) else np.asarray(given)
+    if not array_namespace(given).isdtype(given.dtype, "bool"):
+        raise TypeError(f"seen: expected bools, got dtype {given.dtype}")
     check_logits(logits, -1)
     check_broadcast(logits=logits, seen=seen)
     penalty = check_positive(penalty, "penalty")
     xp = array_namespace(logits, seen)
     with np.errstate(over="ignore"):
         penalized = xp.where(logits > 0, logits / penalty, logits * penalty)
-    return xp.where(seen != 0, penalized, logits)
+    result = xp.where(seen != 0, penalized, logits)
+    if is_known_true(xp.any(result == math.inf) | xp.any(xp.all(result == -math.inf, axis=-1))):
+        raise ValueError("penalty: expected penalized logits that fit a float, got an overflow")
+    return result
 
 
 def _check_share(p: float) -> float:
@@ -261,7 +278,7 @@ def speculative_step(
     drafted : array_like of int (...)
         Draws d from q.
     uniform : array_like (...)
-        Uniform noise u from 0 to 1, independent of the drafts.
+        Uniform noise u, from 0 to 1, independent of the drafts.
     noise : array_like (..., K)
         Standard Gumbel noise, independent of both. All five broadcast in their leading axes.
 
@@ -275,8 +292,8 @@ def speculative_step(
     Raises
     ------
     TypeError, ValueError
-        For logits that `gumbel_max` refuses; if the shapes do not fit, a draft is no class, or the
-        noise is not finite.
+        For logits that `gumbel_max` refuses; if the shapes do not fit, a draft is no class, a
+        uniform number does not lie from 0 to 1, or the noise is not finite.
 
     References
     ----------
@@ -293,19 +310,24 @@ def speculative_step(
     """
     target = as_logits(target_logits, "target_logits")
     draft = as_logits(draft_logits, "draft_logits")
+    gumbel = as_floats(noise, "noise")
     classes = target.shape[-1]
-    if draft.shape[-1] != classes:
-        raise ValueError(
-            f"draft_logits: expected {classes} classes as in target_logits, got {draft.shape[-1]}"
-        )
-    index, level = np.asarray(drafted), as_reals(uniform, "uniform")
-    if index.dtype.kind not in "iu":
-        raise TypeError(f"drafted: expected integers, got dtype {index.dtype}")
+    for name, array in (("draft_logits", draft), ("noise", gumbel)):
+        if array.shape[-1] != classes:
+            raise ValueError(
+                f"{name}: expected {classes} classes as in target_logits, got {array.shape[-1]}"
+            )
+    index, level = as_integers(drafted, "drafted"), as_reals(uniform, "uniform")
     if np.any((index < 0) | (index >= classes)):
         raise ValueError(f"drafted: expected classes from 0 to {classes - 1}, got {index}")
-    gumbel = as_reals(noise, "noise")
+    if not np.all((level >= 0) & (level <= 1)):
+        raise ValueError(f"uniform: expected numbers from 0 to 1, got {level}")
     shape = check_broadcast(
-        target_logits=target[..., 0], draft_logits=draft[..., 0], drafted=index, uniform=level
+        target_logits=target[..., 0],
+        draft_logits=draft[..., 0],
+        drafted=index,
+        uniform=level,
+        noise=gumbel[..., 0],
     )
     p, q = special.softmax(target, axis=-1), special.softmax(draft, axis=-1)
     excess = np.maximum(p - q, 0.0)
@@ -333,7 +355,7 @@ def watermark_noise(key: int, contexts: ArrayLike, num_classes: int) -> Floats:
     key : int
         At least 0 and below 2**64.
     contexts : array_like of int (...)
-        Numbers c of contexts, at least 0.
+        Numbers c of contexts, at least 0 and below 2**64.
     num_classes : int
         K, at least 1.
 
@@ -363,9 +385,10 @@ def watermark_noise(key: int, contexts: ArrayLike, num_classes: int) -> Floats:
     >>> noise.shape, bool((noise[0] == noise[2]).all())
     ((3, 4), True)
     """
-    numbers = np.asarray(contexts)
-    if numbers.dtype.kind not in "iu":
-        raise TypeError(f"contexts: expected integers, got dtype {numbers.dtype}")
+    key = check_count(key, "key", least=0)
+    if key >= 2**64:
+        raise ValueError(f"key: expected an integer below 2**64, got {key}")
+    numbers = as_integers(contexts, "contexts")
     if np.any(numbers < 0):
         raise ValueError(f"contexts: expected numbers of at least 0, got {numbers.min()}")
     size = check_count(num_classes, "num_classes")
@@ -479,8 +502,13 @@ def truncated_race(logits: ArrayLike, ceiling: float) -> Floats:
         sums = np.cumsum(weights, axis=-1)
         # e^(-M + l_1 - l_m), which may overflow, but then the class cannot win.
         scale = np.exp(behind - height)
-        top = math.exp(-height) * np.arange(1, values.shape[-1] + 1) - sums * scale
-        share = np.exp(top) * -np.expm1(-sums * scale * np.expm1(gaps)) / sums
+        # How far the exponent falls from one end of the m-th interval to the other, without
+        # subtracting large numbers: the next interval begins where this one ends, the first at 0.
+        after = np.exp(behind + gaps - height)
+        fall = np.where(gaps > 0, -sums * after * np.expm1(-gaps), 0.0)
+        fallen = np.cumsum(fall[..., :-1], axis=-1)
+        top = -np.concatenate([np.zeros_like(fall[..., :1]), fallen], axis=-1)
+        share = np.exp(top) * -np.expm1(-fall) / sums
     share = np.where(np.isfinite(scale), share, 0.0)
     won = weights * np.cumsum(share[..., ::-1], axis=-1)[..., ::-1]
     result: Any = np.empty_like(won)

@@ -25,7 +25,7 @@ from scipy import (
 from scipy.cluster import hierarchy
 from scipy.sparse import linalg as sparse_linalg
 
-from ._checks import Floats, check_count
+from ._checks import Floats, as_integers, check_count
 
 ALPHABET = "\n abcdefghijklmnopqrstuvwxyz0123456789.,;:'()-"
 
@@ -207,7 +207,7 @@ def train(text: str, order: int, *, alphabet: str = ALPHABET) -> NGram:
     if not size or len(set(alphabet)) < size:
         raise ValueError(f"alphabet: expected different symbols, got {alphabet!r}")
     if order * math.log2(size) >= 63:
-        most = int(63 / math.log2(size))
+        most = math.ceil(63 / math.log2(size)) - 1
         raise ValueError(f"order: expected at most {most} for {size} symbols, got {order}")
     symbols = _encode(text, alphabet)
     if len(symbols) < order:
@@ -240,9 +240,7 @@ def _encode(text: str, alphabet: str) -> NDArray[np.int64]:
 
 def _numbers(symbols: ArrayLike, name: str, alphabet: str) -> NDArray[np.int64]:
     """Numbers of symbols, refused unless they are integers from 0 to V - 1."""
-    array = np.asarray(symbols)
-    if array.size and array.dtype.kind not in "iu":
-        raise TypeError(f"{name}: expected integers, got {array.dtype}")
+    array = as_integers(symbols, name)
     outside = array[(array < 0) | (array >= len(alphabet))]
     if outside.size:
         raise ValueError(

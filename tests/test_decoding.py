@@ -1,6 +1,7 @@
 """Masks by brute force, the exact laws by quadrature, and the arguments that are refused."""
 
 import itertools
+import math
 
 import array_api_strict
 import jax.numpy as jnp
@@ -129,6 +130,25 @@ def test_top_p_of_half_precision_is_summed_in_more():
     assert np.isfinite(mask_top_p(logits, 0.5)).sum() == 2**16
 
 
+def test_top_p_of_many_rare_classes_in_float32():
+    """A sum up to the class is rounded to 6e-8, and here a class has 3e-7 or less."""
+    logits = -np.log(np.arange(1, 2**18 + 1))
+    for p in (1e-3, 0.1, 0.5, 0.9, 0.9999):
+        wide = np.isfinite(mask_top_p(logits, p)).sum()
+        narrow = np.isfinite(mask_top_p(logits.astype(np.float32), p)).sum()
+        assert abs(int(wide) - int(narrow)) <= 30, p
+    flat = np.zeros(2**18, np.float32)
+    assert np.isfinite(mask_top_p(flat, 0.001)).sum() == math.ceil(0.001 * 2**18)
+
+
+def test_top_p_of_the_widest_logits_is_silent_and_1_keeps_all():
+    assert mask_top_p(np.array([-1e308, 1e308]), 0.5).tolist() == [-np.inf, 1e308]
+    logits = np.array([0.0, -800.0, -np.inf])
+    kept_all = mask_top_p(logits, 1)
+    assert np.array_equal(kept_all, logits)
+    assert not np.shares_memory(kept_all, logits)
+
+
 def test_laws_of_a_masked_row_are_those_of_the_rest():
     logits = np.log([0.4, 0.3, 0.2, 0.1])
     for mask in (lambda x: mask_top_k(x, 2), lambda x: mask_top_p(x, 0.6)):
@@ -151,7 +171,19 @@ def test_laws_of_a_masked_row_are_those_of_the_rest():
         (lambda: penalize_repetition([0.0, 1.0], [True] * 3, 2), ValueError, "broadcast"),
         (lambda: watermark_noise(1, [0.5], 3), TypeError, "contexts: expected integers"),
         (lambda: watermark_noise(1, [-1], 3), ValueError, "contexts: .* got -1"),
-        (lambda: watermark_noise(-1, [1], 3), ValueError, "seed"),
+        (
+            lambda: penalize_repetition([1e308, 0], [True, True], 0.1),
+            ValueError,
+            "penalty: .* over",
+        ),
+        (lambda: penalize_repetition([-1e308], [True], 10), ValueError, "penalty: .* overflow"),
+        (lambda: penalize_repetition([0.0, 1.0], [0, 1], 2), TypeError, "seen: expected bools"),
+        (lambda: penalize_repetition([0, 1.0], jnp.arange(2), 2), TypeError, "seen: .* int32"),
+        (lambda: watermark_noise(-1, [1], 3), ValueError, "key: .* at least 0, got -1"),
+        (lambda: watermark_noise(2**64, [1], 3), ValueError, "key: .* below 2\\*\\*64"),
+        (lambda: watermark_noise(1.5, [1], 3), TypeError, "key: expected an integer"),
+        (lambda: watermark_noise(1, [2**64], 3), TypeError, "contexts: .* fit 64 bits"),
+        (lambda: watermark_noise(1, [[1], [1, 2]], 3), TypeError, "contexts: .* ragged list"),
         (lambda: watermark_noise(1, [1], 0), ValueError, "num_classes: .* at least 1"),
         (lambda: truncated_race([0.0, 1.0], np.nan), ValueError, "ceiling: .* got nan"),
         (lambda: truncated_race([0.0, 1.0], -701), ValueError, "ceiling: .* got -701"),
@@ -160,6 +192,19 @@ def test_laws_of_a_masked_row_are_those_of_the_rest():
         (lambda: speculative_step([0, 1], [0, 1], 2, 0.5, [0, 0]), ValueError, "drafted"),
         (lambda: speculative_step([0, 1], [0, 1], 0.5, 0.5, [0, 0]), TypeError, "drafted"),
         (lambda: speculative_step([0, 1], [0, 1], [0, 1], [0.5] * 3, [0, 0]), ValueError, "broad"),
+        (
+            lambda: speculative_step([0, 1], [0, 1], [[0], [0, 1]], 0.5, [0, 0]),
+            TypeError,
+            "drafted",
+        ),
+        (
+            lambda: speculative_step([0, 1], [0, 1], 0, np.nan, [0, 0]),
+            ValueError,
+            "uniform: .* nan",
+        ),
+        (lambda: speculative_step([0, 1], [0, 1], 0, -7, [0, 0]), ValueError, "uniform: .* -7"),
+        (lambda: speculative_step([0, 1], [0, 1], 0, 7, [0, 0]), ValueError, "uniform: .* 7"),
+        (lambda: speculative_step([0, 1], [0, 1], 0, 0.5, [0]), ValueError, "noise: expected 2"),
     ],
 )
 def test_what_is_refused(call, error, words):
@@ -173,6 +218,7 @@ def test_watermark_noise_is_keyed_noise_of_any_shape():
     for index, context in np.ndenumerate(contexts):
         assert np.array_equal(noise[index], keyed_gumbel(9, int(context), 0, 3))
     assert watermark_noise(9, 5, 3).shape == (3,)
+    assert np.array_equal(watermark_noise(9, [2**64 - 1], 3)[0], keyed_gumbel(9, 2**64 - 1, 0, 3))
     assert watermark_noise(9, np.zeros((0, 2), int), 3).shape == (0, 2, 3)
 
 
@@ -230,7 +276,7 @@ def test_the_truncated_race_is_an_integral(ceiling):
 
 
 def in_many_digits(logits, ceiling):
-    """The stated sums with 700 digits, enough for e^600 less a neighbour."""
+    """The stated sums with 700 digits, enough for e^690 less a neighbour."""
     with mpmath.workdps(700):
         order = np.argsort(-logits, kind="stable")
         x = [mpmath.mpf(float(value)) for value in logits[order]]
@@ -246,7 +292,20 @@ def in_many_digits(logits, ceiling):
         return result
 
 
-@pytest.mark.parametrize("ceiling", [-600.0, -30.0, 0.0, 16.6, 300.0])
+@pytest.mark.parametrize("ceiling", [-690.0, -46.63, -25.0, -5.0, 0.0, 16.6, 300.0])
+def test_the_truncated_race_of_near_equals_under_a_low_ceiling(ceiling):
+    """Where more than one class can win: gaps as small as e^M, and equal classes."""
+    rng = np.random.default_rng(7)
+    near = np.exp(min(ceiling, 0.0))
+    for size in (2, 3, 6):
+        for spread in (0.1, 1.0, 4.0):
+            logits = np.append(spread * near * rng.normal(size=size), [0.0, 0.0])
+            expected = in_many_digits(logits, ceiling)
+            assert np.sort(expected)[-2] > 0.01
+            assert np.abs(truncated_race(logits, ceiling) - expected).max() < 1e-12
+
+
+@pytest.mark.parametrize("ceiling", [-600.0, -30.0, 0.0, 16.6, 300.0, 800.0])
 def test_the_truncated_race_in_many_digits(ceiling):
     rng = np.random.default_rng(6)
     for size, spread in ((1, 1.0), (3, 1e-8), (5, 1.0), (8, 100.0)):
@@ -256,7 +315,7 @@ def test_the_truncated_race_in_many_digits(ceiling):
         )
 
 
-@given(rows, st.sampled_from([-30.0, -1.0, 0.0, 5.0, 40.0, np.inf]))
+@given(rows, st.sampled_from([-690.0, -30.0, -1.0, 0.0, 5.0, 40.0, 900.0, np.inf]))
 def test_the_truncated_race_is_a_law_and_cools(logits, ceiling):
     won, probs = truncated_race(logits, ceiling), special.softmax(logits, axis=-1)
     assert np.all(won >= 0)
@@ -298,5 +357,7 @@ def test_a_speculative_step_of_equal_laws_accepts_and_broadcasts():
     assert accepted.tolist() == [[True, True], [False, False]]
     target = np.array([[0.0, -np.inf], [-np.inf, 0.0]])
     symbols, accepted = speculative_step(target, logits, [0, 0], 0.5, np.zeros((3, 2, 2)))
-    assert symbols.shape == (3, 2)
+    assert symbols.shape == accepted.shape == (3, 2)
     assert symbols.tolist() == [[0, 1]] * 3
+    symbols, accepted = speculative_step(logits, logits, 0, 0.5, np.zeros((5, 2)))
+    assert symbols.shape == accepted.shape == (5,)  # the noise alone has a batch

@@ -127,6 +127,7 @@ BAD = {
     "text to score": (lambda: MODEL.bits("a"), "text"),
     "floats": (lambda: MODEL.log_probs([0.0]), "contexts"),
     "bools": (lambda: MODEL.log_probs([True]), "contexts"),
+    "ragged contexts": (lambda: MODEL.log_probs([[0], [0, 1]]), "contexts"),
     "characters": (lambda: MODEL.log_probs(["a"]), "contexts"),
     "a negative number": (lambda: MODEL.log_probs([[0, 1], [-1, 0]]), "contexts"),
     "a number beyond the alphabet": (lambda: MODEL.log_probs([5]), "contexts"),
@@ -144,3 +145,14 @@ def test_bad_input_is_named(case):
 
 def test_the_largest_order_that_fits_is_taken():
     assert train("a" * 20, 11).log_probs([2] * 10).argmax() == 2
+
+
+@pytest.mark.parametrize("size", [2, 3, 4, 8, 45])
+def test_the_order_that_is_named_as_the_largest_is(size):
+    alphabet, text = ALPHABET[:size], ALPHABET[0] * 70
+    with pytest.raises(ValueError, match="order: expected at most") as refused:
+        train(text, 64, alphabet=alphabet)
+    most = int(str(refused.value).split("at most ")[1].split()[0])
+    assert train(text, most, alphabet=alphabet).order == most
+    with pytest.raises(ValueError, match=f"at most {most} "):
+        train(text, most + 1, alphabet=alphabet)

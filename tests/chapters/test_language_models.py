@@ -8,6 +8,7 @@ from scipy import special, stats
 
 from gumbel_lib.chapters import claims_of
 from gumbel_lib.chapters.language_models import claims, model
+from gumbel_lib.claims import NORMAL
 from gumbel_lib.decoding import mask_top_k, mask_top_p, speculative_step, truncated_race
 from gumbel_lib.maxima import gumbel_logsf
 from gumbel_lib.ngram import corpus, train
@@ -91,6 +92,8 @@ def once_with_a_wrong_law(values, numbers):
         ("truncated-race", {"stated": lambda x, c: truncated_race(x, c + 0.01)}),
         ("truncated-race", {"stated": lambda x, c: special.softmax(x / (1 - np.exp(-c)), axis=-1)}),
         ("ceiling-cools", {"noise": lambda ceiling: stats.gumbel_r(scale=1.5)}),
+        ("ceiling-cools", {"noise": lambda ceiling: stats.gumbel_r}),
+        ("ceiling-cools", {"noise": lambda ceiling: NORMAL}),
     ],
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -170,6 +173,44 @@ def test_scores_are_the_rarity_of_the_noise(small):
     assert model.excess(values[scored]) == pytest.approx(z)
 
 
+def test_a_rule_or_a_start_that_cannot_be_is_named(small):
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="rule: expected one of .*, got 'new context'"):
+        model.write(small, [1], "row 1", 3, rule="new context", rng=rng)
+    with pytest.raises(ValueError, match="start: expected at least 4 symbols, got 3"):
+        model.write(small, [1], "row", 3, rng=rng)
+    with pytest.raises(ValueError, match="start: expected at least 4 symbols, got 3"):
+        model.speculate(small, small, "row", 3, ahead=2, rng=rng, shared=True)
+
+
+@pytest.mark.parametrize("steps", [3, 7, 40])
+def test_the_law_of_few_steps_is_that_of_the_steps_one_by_one(steps):
+    rows = np.random.default_rng(3).dirichlet(np.ones(4), size=steps + 1) / 2
+    masked, law = 1.0, np.zeros(4)
+    for i in range(steps, 1, -1):
+        law += masked * rows[i]
+        masked *= 1 - rows[i].sum()
+    law += masked * rows[1] / rows[1].sum()
+    # Between integers that are next to each other nothing is interpolated.
+    if steps < 30:
+        np.testing.assert_allclose(model.drawn_law(steps, lambda i: rows[i]), law, rtol=1e-12)
+    assert model.drawn_law(steps, lambda i: rows[i]).sum() == pytest.approx(1, rel=1e-12)
+
+
+@pytest.mark.parametrize("steps", [3, 100, 65_536])
+def test_exact_steps_draw_the_models_law_and_colder_ones_a_colder_law(steps):
+    probs = np.array([0.6, 0.3, 0.1])
+    law = model.drawn_law(steps, lambda i: probs / i)
+    np.testing.assert_allclose(law, probs, rtol=1e-12)
+    cold = model.drawn_law(steps, lambda i: probs**2 / i if i > 1 else probs)
+    assert cold[0] > probs[0]
+    expected, masked = np.zeros(3), 1.0
+    for i in range(steps, 1, -1):
+        expected += masked * probs**2 / i
+        masked *= 1 - (probs**2).sum() / i
+    np.testing.assert_allclose(cold, expected + masked * probs, rtol=1e-3)
+
+
 def test_a_perfect_draft_is_never_refused(small):
     for shared in (False, True):
         text, given = model.speculate(
@@ -200,7 +241,7 @@ def written():
     text = corpus()
     target = train(text[: len(text) * 9 // 10], 5)
     texts = model.write(
-        target, np.arange(1, 5), "\nthe", 80, rule="new contexts", rng=np.random.default_rng(0)
+        target, np.arange(1, 5), "\nthe", 120, rule="new contexts", rng=np.random.default_rng(0)
     )
     return target, texts
 
@@ -212,7 +253,7 @@ class TestInteractive:
         target, texts = written
         size = len(target.alphabet)
         chart = interactive("language_models")
-        for key, detector, n in ((1, 1, 80), (1, 2, 80), (4, 4, 17), (4, 1, 1), (3, 3, 33)):
+        for key, detector, n in ((1, 1, 120), (1, 2, 80), (4, 4, 17), (4, 1, 1), (3, 3, 33)):
             chart.set("key of the text", key)
             chart.set("key of the detector", detector)
             chart.set("symbols", n)

@@ -91,17 +91,19 @@ def marked(model: NGram, start: str, keys: int, length: int) -> Interactive:
         "".join(SHOWN.get(s, s) for s in model.decode(text)).replace("'", "\\'") for text in texts
     ]
     cases = "".join(f"key == {key} ? '{text}' : " for key, text in enumerate(shown, 1))
-    first_line = LINE - len("text of key 1: ")
+    ends = range(LINE - len("text of key 1: "), length + WIDTH + LINE, LINE)
+    # As many lines at the start as in the end, so that the chart stays where it is.
+    lines = " + '\\n' + ".join(f"slice(datum.text, {max(end - LINE, 0)}, {end})" for end in ends)
     whole = (
         tracked(alt.Chart())
         .transform_filter("datum.i == n")
         .transform_calculate(text=f"slice({cases}'', 0, n + {WIDTH})")
         .transform_calculate(
-            readout=f"'text of key ' + key + ': ' + slice(datum.text, 0, {first_line}) + '\\n' + "
-            f"slice(datum.text, {first_line}) + '\\n' + 'symbol ' + n + ': ' + datum.s + "
+            readout="'symbol ' + n + ': ' + datum.s + "
             "(datum.fresh ? ', fresh noise, as its context came before' : '') + '\\n' + "
             "'score with key ' + det + ': ' + format(datum.score, '.1f') + "
-            "'; p-value ' + format(pow(10, datum.logp), '.1e')"
+            "'; p-value ' + format(pow(10, datum.logp), '.1e') + '\\n' + "
+            f"'text of key ' + key + ': ' + {lines}"
         )
     )
     likeliest = alt.EncodingSortField("l", op="max", order="descending")

@@ -1,6 +1,8 @@
-"""Text of many keys at once, and its scores, for the chapter language_models."""
+"""Texts of many keys and their scores, drafts, and masked diffusion, for language_models."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,9 +51,11 @@ def write(
     The rule says what keys the noise: the context, everywhere or only where it is new in its text
     and else fresh noise; the position; or nothing.
     """
+    if rule not in RULES:
+        raise ValueError(f"rule: expected one of {RULES}, got {rule!r}")
     owners = np.asarray(keys).tolist()
     size = len(model.alphabet)
-    texts = np.tile(model.encode(start)[-WIDTH:], (len(owners), 1))
+    texts = np.tile(_first_context(model, start), (len(owners), 1))
     seen: list[set[int]] = [set() for _ in owners]
     for position in range(length):
         given = texts[:, -WIDTH:]
@@ -65,6 +69,12 @@ def write(
         drawn = gumbel_max(model.log_probs(given) / temperature, noise)
         texts = np.concatenate([texts, drawn[:, None]], axis=1)
     return texts
+
+
+def _first_context(model: NGram, start: str) -> Symbols:
+    if len(start) < WIDTH:
+        raise ValueError(f"start: expected at least {WIDTH} symbols, got {len(start)}")
+    return model.encode(start)[-WIDTH:]
 
 
 def scores(text: ArrayLike, key: int, size: int, *, by_position: bool = False) -> Floats:
@@ -99,7 +109,7 @@ def speculate(
     noise. Else a draft is rejected with the probability that `speculative_step` asks for.
     """
     size = len(target.alphabet)
-    text = target.encode(start)[-WIDTH:].tolist()
+    text = _first_context(target, start).tolist()
     given = []
     noise = np.empty((0, size))  # of the positions to come, in order
     for _ in range(calls):
@@ -126,3 +136,26 @@ def speculate(
         noise = noise[count:] if shared else noise[:0]
         given.append(count)
     return np.array(text), np.array(given)
+
+
+def drawn_law(steps: int, step: Callable[[int], Floats]) -> Floats:
+    """The law (K,) of a word that a masked diffusion model draws in `steps` steps, at least 3.
+
+    `step(i)` gives the probabilities that a word still masked at step i becomes each of the K
+    words. Their sum is the probability that it is unmasked, except at step 1, where no mask is
+    left to draw. They are computed at 60 values of i, and interpolated in log i between them.
+    """
+    at = np.unique(np.geomspace(2, steps, 60).round()).astype(int)
+    rows = np.array([step(i) for i in at.tolist()])
+    leaves = rows.sum(axis=1)
+    every = np.arange(2, steps + 1)
+    place = np.interp(np.log(every), np.log(at), np.arange(at.size))
+    unmasked = np.interp(place, np.arange(at.size), leaves * at) / every
+    masked = np.append(np.cumprod((1 - unmasked)[:0:-1])[::-1], 1.0)
+    share = unmasked * masked
+    low = np.minimum(place.astype(int), at.size - 2)
+    weight = np.bincount(low, share * (1 - place + low), at.size)
+    weight += np.bincount(low + 1, share * (place - low), at.size)
+    last = step(1)
+    law: Floats = weight @ (rows / leaves[:, None]) + (1 - share.sum()) * last / last.sum()
+    return law
