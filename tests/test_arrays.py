@@ -132,7 +132,7 @@ FUNCTIONS = {
     "mask_top_k": lambda logits, noise: mask_top_k(logits, 2),
     "mask_top_p": lambda logits, noise: mask_top_p(logits, 0.7),
     "mask_min_p": lambda logits, noise: mask_min_p(logits, 0.3),
-    "penalize_repetition": lambda logits, noise: penalize_repetition(logits, noise[0] > 0, 2),
+    "penalize_repetition": lambda logits, noise: penalize_repetition(logits, noise > 0, 2),
 }
 
 

@@ -40,7 +40,13 @@ def test_a_new_chapter_passes_what_the_others_must(tmp_path, monkeypatch):
 @pytest.fixture
 def lists(tmp_path, monkeypatch):
     """A folder with the lists that a chapter is entered in; no notebook is executed in it."""
-    for place in (scaffold.LIST, "_toc.yml", "chapters/ledger.ipynb", "pyproject.toml"):
+    for place in (
+        scaffold.LIST,
+        "_toc.yml",
+        "README.md",
+        "chapters/ledger.ipynb",
+        "pyproject.toml",
+    ):
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / place, tmp_path / place)
     (tmp_path / "tests" / "chapters").mkdir(parents=True)

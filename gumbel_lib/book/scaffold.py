@@ -348,6 +348,7 @@ def lay_down(root: Path, name: str, title: str) -> list[Path]:
         made.append(path)
     _insert(root / LIST, f'    "{LAST}": Chapter(', _filled(ENTRY, name, title))
     _insert(root / "_toc.yml", "  - caption: Reference\n", f"      - file: chapters/{name}\n")
+    _insert(root / "README.md", " |\n\n## Two commands", f" · {title}")
     path = root / "chapters" / f"{name}.ipynb"
     nbformat.write(_notebook(name, title), path)
     execute(path)
@@ -369,7 +370,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(str(error))
     yours = [path for path in made if path.name != "__init__.py"]
     print("To be changed:", *yours, f"{LIST}, its question", sep="\n  ")
-    print(f"Also entered in _toc.yml and the ledger. Next: make chapter NAME={options.name}")
+    print("Also entered in _toc.yml, the README and the ledger.")
+    print(f"Next: make chapter NAME={options.name}")
     return 0
 
 
