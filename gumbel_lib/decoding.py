@@ -255,7 +255,7 @@ def _ranks(order: Array) -> Array:
 
 def _keep(logits: Array, kept: Array) -> Array:
     xp = array_namespace(logits)
-    return xp.where(kept, logits, xp.asarray(-math.inf, dtype=logits.dtype))
+    return xp.where(kept, logits, xp.full_like(logits, -math.inf))
 
 
 def speculative_step(
