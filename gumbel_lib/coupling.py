@@ -245,7 +245,8 @@ def coupling_probabilities(logits_p: ArrayLike, logits_q: ArrayLike) -> Floats:
     -------
     numpy.ndarray (..., K, K)
         P(first model draws i, second draws j), to 1e-14, or 1e-12 for some thousand classes.
-        Entries that are 0 because :math:`q_i / p_i \ge q_j / p_j` are exactly 0.
+        Entries with :math:`q_i / p_i > q_j / p_j` are exactly 0; where the two are equal up to
+        rounding, an entry may be some 1e-16.
 
     Raises
     ------

@@ -191,7 +191,7 @@ def shared_uniform(logits: Floats, uniform: Floats) -> NDArray[np.int64]:
 
 @claim(
     "counterfactual-stability",
-    "Under shared Gumbel noise no draw i is replaced by a j whose ratio q_j / p_j is not larger: "
+    "Under shared Gumbel noise no draw i is replaced by a j whose ratio q_j / p_j is smaller: "
     "200,000 pairs of models, a draw each (share of violations).",
     method="Monte Carlo",
     bound=1e-9,

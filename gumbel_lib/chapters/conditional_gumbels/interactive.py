@@ -54,7 +54,7 @@ def moving(p: Floats, noise: Floats, start: Floats) -> Interactive:
 
         def more(x: int, y: int) -> str:
             """Whether p / q is larger for x than for y."""
-            return f"{a[x]} * {q[y]} > {a[y]} * {q[x]}"
+            return f"{a[x]} * {q[y]} > {a[y]} * {q[x]} + 1e-9"  # on a line both are equal
 
         left, come = f"({a[i]} - datum.e{i}{i})", f"({q[j]} - datum.e{j}{j})"
         between = f"{left} - ({q[k]} - datum.e{k}{k})"
