@@ -85,10 +85,10 @@ def test_moments_at_far_temperatures(temperature):
 
 def bessel_moments(logits):
     """At temperature 1, E exp(-s e^g) is r K_1(r) with r = 2 sqrt(s)."""
-    v = np.arange(-45, 14, 0.05)[:, None]
+    v = np.arange(-45, 14, 0.1)[:, None]
     r = 2 * np.exp((v + logits - logits.max()) / 2)
     log_kept = np.log(r) + np.log(special.k1e(r)) - r
-    mass = 0.05 * np.exp(log_kept.sum(axis=-1, keepdims=True))
+    mass = 0.1 * np.exp(log_kept.sum(axis=-1, keepdims=True))
     first = r / 2 * special.k0e(r) / special.k1e(r)
     return (mass * first).sum(axis=0), (mass * r**2 / 4).sum(axis=0)
 
@@ -129,7 +129,8 @@ def test_moments_of_fifty_thousand_classes(temperature):
     assert mean.sum() == pytest.approx(1, rel=0, abs=5e-11)
     assert np.all(np.diff(mean[np.argsort(logits)]) >= 0)
     even = relaxed_mean(np.zeros(50_000), temperature)
-    assert even == pytest.approx([1 / 50_000] * 50_000, rel=5e-11)
+    assert even.shape == (50_000,)
+    assert np.abs(50_000 * even - 1).max() < 5e-11
     if temperature < 1:
         assert np.all(variance <= mean * (1 - mean))
 
