@@ -89,7 +89,7 @@ CHAPTERS = {
     ),
     "discrete_choice": Chapter(
         "Discrete choice: utilities with Gumbel noise",
-        "What do people's choices tell about what they value, and what would they choose next?",
+        "What do choices tell about what people value, and what would they choose next?",
     ),
     "private_selection": Chapter(
         "Private selection",

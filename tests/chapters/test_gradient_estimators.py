@@ -152,7 +152,7 @@ class TestInteractive:
         ]:
             chart.set("loss", loss)
             chart.set("temperature", t)
-            chart.set("evaluations, as a power of 2", power)
+            chart.set("doublings of the evaluations", power)
             errors = {
                 row["name"]: (
                     row["bias"] + row["variance"] * row["cost"] / 2**power,

@@ -91,7 +91,7 @@ def errors(
     chart = alt.layer(bars, dots, readout(words), height=26 * len(order)).add_params(
         menu("loss", "loss", list(dict.fromkeys(losses)), losses[-1]),
         menu("t", "temperature", sorted({t for t in temperatures if t > 0}), 0.5),
-        slider("power", "evaluations, as a power of 2", 0, len(budgets) - 1, 1, 2),
+        slider("power", "doublings of the evaluations", 0, len(budgets) - 1, 1, 2),
     )
     return Interactive(
         chart,

@@ -50,8 +50,8 @@ def worst_loss(scores: ArrayLike, noise: Any, change: float) -> NDArray[np.float
     Examples
     --------
     >>> from scipy import stats
-    >>> worst_loss([3, 2, 0], stats.gumbel_r, 1).round(3).tolist()
-    0.979
+    >>> worst_loss([3, 2, 0], stats.gumbel_r, 1).round(2).tolist()
+    0.98
     """
     values, change = as_logits(scores), check_positive(change, "change")
     own = change * np.eye(values.shape[-1])
