@@ -342,3 +342,15 @@ def test_agreement_of_50_000_classes_keeps_its_digits():
 def test_couplings_name_what_is_wrong(law, message, p, q):
     with pytest.raises((TypeError, ValueError), match=f"^{message}"):
         law(p, q)
+
+
+def test_a_draw_never_changes_to_a_class_of_smaller_ratio():
+    """Exactly 0 for ratios that differ; some 1e-16 for equal ones, whose logits round."""
+    rng = np.random.default_rng(31)
+    p_logits = rng.normal(size=(2000, 6))
+    change = rng.choice(rng.normal(size=3), size=(2000, 6))
+    joint = coupling_probabilities(p_logits, p_logits + change)
+    assert np.all(joint[change[:, :, None] > change[:, None, :]] == 0)
+    equal = (change[:, :, None] == change[:, None, :]) & ~np.eye(6, dtype=bool)
+    assert np.all(joint[equal] < 1e-15)
+    assert np.any(joint[change[:, :, None] < change[:, None, :]] > 0.01)

@@ -1,5 +1,8 @@
 """The claims of conditional_gumbels refuse plausible mistakes."""
 
+import itertools
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from scipy import special
@@ -104,6 +107,39 @@ def test_by_hand_is_right_without_its_mistakes():
     assert claims.posterior_noise(top_down) < CLAIMS["posterior-noise"].bound
 
 
+LAWS = [tuple(Fraction(n, 7) for n in (a, b, 7 - a - b)) for a in range(8) for b in range(8 - a)]
+
+
+@pytest.mark.parametrize("p", LAWS, ids=lambda law: "-".join(str(7 * x) for x in law))
+def test_the_maximal_coupling_is_the_one_in_fractions_and_stable_with_zeros(p):
+    for q in LAWS:
+        exact = claims.as_often_as_possible(p, q)
+        with np.errstate(divide="ignore"):
+            joint = maximal_coupling(*(np.log(np.array(law, dtype=float)) for law in (p, q)))
+        for (i, j), mass in exact.items():
+            assert joint[i, j] == pytest.approx(float(mass), abs=1e-14)
+            if i != j and mass:
+                assert q[i] < p[i]
+                assert q[j] > p[j]
+
+
+def test_agreement_reaches_an_end_only_where_the_theorem_says():
+    """All pairs of laws in sevenths: a gap that is not 0 is a fraction far above rounding."""
+    ends = set()
+    for p, q in itertools.product(LAWS, repeat=2):
+        with np.errstate(divide="ignore"):
+            both = agreement(*(np.log(np.array(law, dtype=float)) for law in (p, q)))
+        shared = [k for k in range(3) if p[k] and q[k]]
+        share = [p[k] / (p[k] + q[k]) for k in range(3) if p[k] or q[k]]
+        extreme = (min(share), max(share))
+        least = all(p[k] == q[k] for k in shared)
+        most = all(p[k] / (p[k] + q[k]) in extreme for k in shared)
+        assert (abs(both.gumbel - both.bound) < 1e-9) == least
+        assert (abs(both.gumbel - both.maximal) < 1e-9) == most
+        ends.add((least, most))
+    assert len(ends) == 4
+
+
 class TestInteractive:
     """The interactive of conditional_gumbels agrees with the library."""
 
@@ -151,6 +187,24 @@ class TestInteractive:
         chart.drag("share1", 0.1)
         q = self.law(0.6, 0.1)
         assert chart.numbers["distance"] == pytest.approx(np.abs(q - self.FIXED).sum() / 2)
+
+    def test_on_a_line_both_cells_across_the_diagonal_are_zero(self, interactive):
+        """At all places of the sliders, but the edges, where two classes have the same ratio."""
+        chart = interactive("conditional_gumbels")
+        places = itertools.product(np.arange(1, 99) / 100, repeat=2)
+        ratios = ((at, self.law(*at) / self.FIXED) for at in places if sum(at) < 0.995)
+        on = [at for at, ratio in ratios if np.abs(np.diff(np.sort(ratio))).min() < 1e-9]
+        assert len(on) > 20
+        for a, b in on:
+            chart.set("share of class 0 in q", a)
+            chart.set("share of class 1 in q", b)
+            law = self.law(a, b)
+            ratios = law / self.FIXED
+            same = np.abs(ratios[:, None] - ratios) < 1e-9
+            for i, j in zip(*np.nonzero(same & ~np.eye(3, dtype=bool)), strict=True):
+                assert chart.numbers[f"e{i}{j}"] == pytest.approx(0, abs=1e-9)
+            impossible = 3 + (same.sum() - 3) // 2
+            assert f"impossible changes: {impossible} of 6" in chart.words
 
     def test_its_first_state_is_the_chapters(self, interactive):
         chart = interactive("conditional_gumbels")
