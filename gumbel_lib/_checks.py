@@ -71,7 +71,8 @@ def as_integers(values: Any, name: str) -> NDArray[np.integer[Any]]:
             f"{name}: expected integers, got {ragged}{type(values).__name__}"
         ) from error
     if array.size and array.dtype.kind not in "iu":
-        raise TypeError(f"{name}: expected integers that fit 64 bits, got dtype {array.dtype}")
+        fitting = " that fit 64 bits" if array.dtype.kind == "O" else ""
+        raise TypeError(f"{name}: expected integers{fitting}, got dtype {array.dtype}")
     return array if array.size else array.astype(np.int64)
 
 

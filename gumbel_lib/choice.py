@@ -123,10 +123,7 @@ def scaled_log_stable(dissimilarity: ArrayLike, angle: ArrayLike, gumbel: ArrayL
     >>> scaled_log_stable([0.0, 1.0], 1.0, 0.3).round(6).tolist()
     [0.3, 0.0]
     """
-    lam, u, g = (
-        as_arr.astype(np.float64)
-        for as_arr in (np.asarray(dissimilarity), np.asarray(angle), np.asarray(gumbel))
-    )
+    lam, u, g = (np.asarray(values, np.float64) for values in (dissimilarity, angle, gumbel))
     rest = 1 - lam
 
     # At 0 the factor times the logarithm has the limit 0.
@@ -328,10 +325,7 @@ def _column(data: Any, name: str, argument: str, size: int | None = None) -> NDA
 
 def _numbers(values: NDArray[Any], name: str, argument: str, where: Any = True) -> Floats:
     """A column as finite numbers; what lies outside `where` becomes 0."""
-    try:
-        numbers = as_floats(values, f"{argument}: column {name!r}").astype(np.float64)
-    except TypeError as error:
-        raise TypeError(str(error)) from error
+    numbers = as_floats(values, f"{argument}: column {name!r}").astype(np.float64)
     wrong = np.flatnonzero(where & ~np.isfinite(numbers))
     if wrong.size:
         raise ValueError(
@@ -1033,7 +1027,6 @@ def nested_logit(
     Examples
     --------
     >>> V = np.tile([0.5, 0.0, 0.0], (20_000, 1))
-    >>> drawn = (V + nested_noise([0, 1, 1], [1.0, 0.5], 20_000, rng=0)).argmax(axis=1)
     >>> x = np.random.default_rng(1).normal(size=V.shape)
     >>> drawn = (V + x + nested_noise([0, 1, 1], [1.0, 0.5], 20_000, rng=0)).argmax(axis=1)
     >>> wide = {"drawn": drawn, "x_0": x[:, 0], "x_1": x[:, 1], "x_2": x[:, 2]}

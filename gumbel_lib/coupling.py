@@ -15,6 +15,7 @@ from ._checks import (
     Array,
     Floats,
     as_arrays,
+    as_integers,
     as_logits,
     check_broadcast,
     check_count,
@@ -174,15 +175,8 @@ def _as_classes(chosen: Any, logits: Array) -> Array:
         if not xp.isdtype(chosen.dtype, "integral"):
             raise TypeError(f"chosen: expected integers, got dtype {chosen.dtype}")
         return chosen
-    try:
-        array = np.asarray(chosen)
-    except ValueError as error:
-        raise TypeError(
-            f"chosen: expected integers, got a ragged {type(chosen).__name__}"
-        ) from error
-    if array.dtype.kind not in "iu":
-        raise TypeError(f"chosen: expected integers, got dtype {array.dtype}")
-    return xp.asarray(array.astype(np.int64), device=device(logits))
+    array = as_integers(chosen, "chosen").astype(np.int64)
+    return xp.asarray(array, device=device(logits))
 
 
 def _as_pair(logits_p: ArrayLike, logits_q: ArrayLike) -> tuple[Floats, Floats]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from .._checks import Floats, Rng, as_floats, as_generator, as_reals, check_count
+from .._checks import Floats, Rng, as_floats, as_generator, as_integers, as_reals, check_count
 from ..noise import standard_gumbel
 from .without_replacement import _largest
 
@@ -257,7 +257,7 @@ def sequences_from_codes(
     if code.ndim != 1 or outside.size:
         came = f"{outside[0]:g}" if outside.size else f"shape {code.shape}"
         raise ValueError(f"codes: expected numbers (N,) from 0 to below 1, got {came}")
-    begin = np.repeat(_starts(np.asarray(start)[None]), len(code), axis=0)
+    begin = np.repeat(_starts([start]), len(code), axis=0)
     sequences, log_probs = np.zeros((len(code), 0), np.int64), np.zeros(len(code))
     for _ in range(length):
         alive = np.ones(len(code), bool)
@@ -284,13 +284,10 @@ def sequences_from_codes(
 
 def _starts(start: ArrayLike) -> NDArray[np.int64]:
     """The prefixes to begin with, (B, m)."""
-    begin = np.asarray(start)
-    if begin.ndim != 2 or (begin.size and begin.dtype.kind not in "iu"):
-        raise ValueError(
-            f"start: expected integers with one axis for the symbols, got {begin.dtype} of shape "
-            f"{begin.shape}"
-        )
-    return begin.astype(np.int64)
+    begin = as_integers(start, "start").astype(np.int64)
+    if begin.ndim != 2:
+        raise ValueError(f"start: expected one axis for the symbols, got shape {begin.shape}")
+    return begin
 
 
 def _next(step: Step, prefixes: NDArray[np.int64], end: int | None) -> Floats:

@@ -107,6 +107,18 @@ def test_by_hand_is_right_without_its_mistakes():
     assert claims.posterior_noise(top_down) < CLAIMS["posterior-noise"].bound
 
 
+@pytest.mark.parametrize("law", ["normal", "uniform", "standard_cauchy", "laplace"])
+def test_shared_noise_of_any_law_without_ties_is_stable(law):
+    # With noise of their own 1 draw in 200 or more violates; here none of 100,000 may.
+    rng = np.random.default_rng(31)
+    one, two = rng.normal(size=(2, 100_000, 4))
+    shared, own = (getattr(rng, law)(size=one.shape) for _ in range(2))
+    p, q = special.softmax(one, axis=-1), special.softmax(two, axis=-1)
+    first = (one + shared).argmax(axis=-1)
+    assert not claims.violates(p, q, first, (two + shared).argmax(axis=-1)).any()
+    assert claims.violates(p, q, first, (two + own).argmax(axis=-1)).mean() > 0.005
+
+
 LAWS = [tuple(Fraction(n, 7) for n in (a, b, 7 - a - b)) for a in range(8) for b in range(8 - a)]
 
 

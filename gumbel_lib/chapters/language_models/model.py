@@ -23,7 +23,12 @@ RULES = ("none", "every context", "new contexts", "position")
 def context_numbers(symbols: ArrayLike, size: int) -> Symbols:
     """The number of the context of each symbol but the first `WIDTH`, for texts (..., L)."""
     windows = np.lib.stride_tricks.sliding_window_view(np.asarray(symbols), WIDTH, axis=-1)
-    numbers: Symbols = windows[..., :-1, :] @ size ** np.arange(WIDTH)
+    return _number(windows[..., :-1, :], size)
+
+
+def _number(contexts: Symbols, size: int) -> Symbols:
+    """Contexts (..., WIDTH) as numbers in base `size`, the first symbol the lowest digit."""
+    numbers: Symbols = contexts @ size ** np.arange(WIDTH)
     return numbers
 
 
@@ -60,7 +65,7 @@ def write(
     for position in range(length):
         given = texts[:, -WIDTH:]
         noise = standard_gumbel((len(owners), size), rng=rng)
-        for i, context in enumerate((given @ size ** np.arange(WIDTH)).tolist()):
+        for i, context in enumerate(_number(given, size).tolist()):
             if rule == "position":
                 noise[i] = keyed_gumbel(owners[i], position, 0, size)
             elif rule == "every context" or (rule == "new contexts" and context not in seen[i]):

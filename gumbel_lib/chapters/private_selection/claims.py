@@ -16,20 +16,12 @@ from ..._checks import Floats
 from ...claims import NORMAL, claim
 from ...sampling.without_replacement import order_probabilities
 from ...trick import argmax_probabilities
-from .model import exp_coin, flip_probabilities, worst_loss
+from .model import exp_coin, flip_probabilities, privacy_loss, worst_loss
 
 # Ties, near and far candidates, two of them and more; the far ones have probability 1e-4 or more.
 SCORES = np.array([[3, 2, 0, 0], [0, 0, 0, 0], [8, 0, -np.inf, -np.inf]])
 EPSILONS = (1.0, 0.3)
 LAWS = (stats.gumbel_r, stats.expon, stats.laplace)
-
-
-def _loss(p: Floats, q: Floats) -> Floats:
-    """The largest loss over the last axis; a candidate that neither allows loses nothing."""
-    possible = (p > 0) | (q > 0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        losses: Floats = np.where(possible, np.abs(np.log(p) - np.log(q)), 0.0).max(axis=-1)
-    return losses
 
 
 def _moves(steps: Sequence[float]) -> Floats:
@@ -55,7 +47,7 @@ def exponential_mechanism_loss(
     logits = epsilon * SCORES  # in units of the noise's scale, for R = 1
     neighbours = logits[:, None] + epsilon / 2 * _moves((-1, 1))
     here = argmax_probabilities(logits, noise)
-    losses = _loss(here[:, None], argmax_probabilities(neighbours, noise)).max(axis=-1)
+    losses = privacy_loss(here[:, None], argmax_probabilities(neighbours, noise)).max(axis=-1)
     probs = special.softmax(logits, axis=-1)
     least = np.where(probs > 0, probs, 1).min(axis=-1)
     return float(np.abs(losses - formula(least, epsilon)).max())
@@ -99,7 +91,7 @@ def monotone_scores(
     moves = np.concatenate([np.zeros((1, 4)), *map(_moves, directions)])
     for law in (stats.gumbel_r, stats.expon):
         probs = argmax_probabilities((SCORES[0] + moves) / scale(epsilon), law)
-        excess.append(_loss(probs[0], probs).max() - epsilon)
+        excess.append(privacy_loss(probs[0], probs).max() - epsilon)
     return float(max(excess))
 
 
@@ -170,7 +162,7 @@ def one_shot_top_k(
         here = np.array(list(order_probabilities(scores / width, k).values()))
         for move in change / 2 * _moves((-1, 1)):
             there = order_probabilities((scores + move) / width, k)
-            excess.append(float(_loss(here, np.array(list(there.values())))) - epsilon)
+            excess.append(float(privacy_loss(here, np.array(list(there.values())))) - epsilon)
     return float(max(excess))
 
 

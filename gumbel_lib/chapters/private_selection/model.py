@@ -16,6 +16,15 @@ from ..._checks import as_logits, check_positive
 from ...trick import argmax_probabilities
 
 
+def privacy_loss(here: ArrayLike, there: ArrayLike) -> NDArray[np.float64]:
+    """The largest loss between two laws (..., K); a candidate that neither allows loses nothing."""
+    p, q = np.asarray(here), np.asarray(there)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        losses = np.where((p > 0) | (q > 0), np.abs(np.log(p) - np.log(q)), 0.0)
+    result: NDArray[np.float64] = losses.max(axis=-1)
+    return result
+
+
 def worst_loss(scores: ArrayLike, noise: Any, change: float) -> NDArray[np.float64]:
     r"""The largest privacy loss of report-noisy-max between these scores and a neighbour's.
 
@@ -62,10 +71,7 @@ def worst_loss(scores: ArrayLike, noise: Any, change: float) -> NDArray[np.float
         axis=-2,
     )
     there = np.stack([np.diagonal(moved, axis1=-2, axis2=-1) for moved in (up, down)], axis=-2)
-    possible = (here > 0) | (there > 0)
-    with np.errstate(divide="ignore", invalid="ignore"):  # where both are 0, nothing is lost
-        losses = np.where(possible, np.abs(np.log(here) - np.log(there)), 0.0)
-    result: NDArray[np.float64] = losses.max(axis=(-2, -1))
+    result: NDArray[np.float64] = privacy_loss(here, there).max(axis=-1)
     return result
 
 
