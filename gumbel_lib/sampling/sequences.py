@@ -257,7 +257,7 @@ def sequences_from_codes(
     if code.ndim != 1 or outside.size:
         came = f"{outside[0]:g}" if outside.size else f"shape {code.shape}"
         raise ValueError(f"codes: expected numbers (N,) from 0 to below 1, got {came}")
-    begin = np.repeat(_starts([start]), len(code), axis=0)
+    begin = np.repeat(_starts(as_integers(start, "start")[None]), len(code), axis=0)
     sequences, log_probs = np.zeros((len(code), 0), np.int64), np.zeros(len(code))
     for _ in range(length):
         alive = np.ones(len(code), bool)
