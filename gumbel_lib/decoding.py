@@ -75,7 +75,7 @@ def mask_top_k(logits: Array, k: int) -> Array:
 
 
 def mask_top_p(logits: Array, p: float) -> Array:
-    r"""The logits with all masked but the fewest likely ones that have probability p together.
+    r"""The logits with all masked but the likeliest, as few as have probability p together.
 
     .. math:: l_i \mapsto \begin{cases} l_i & \sum_{\operatorname{rank}(j) <
               \operatorname{rank}(i)} \operatorname{softmax}(l)_j < p \\

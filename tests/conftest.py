@@ -62,12 +62,16 @@ def site(tmp_path_factory):
 def pytest_collection_modifyitems(items):
     """An order that keeps all workers busy: see `pytest_xdist_make_scheduler`."""
 
+    def needs(item, fixture):
+        return fixture in getattr(item, "fixturenames", ())
+
+    # Of those that wait for the site one module comes first, since others would wait beside it.
+    waiting = (item.path for item in items if needs(item, "site") and not needs(item, "browser"))
+    first = next(waiting, None)
+
     def place(item):
-        fixtures = getattr(item, "fixturenames", ())
-        if "site" not in fixtures:
-            return 1
-        if "browser" not in fixtures:
-            return 0
+        if not needs(item, "browser"):
+            return 0 if item.path == first else 1
         return 2 if item.name.startswith("test_page[") else 3
 
     items.sort(key=place)

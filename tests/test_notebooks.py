@@ -182,8 +182,9 @@ def test_a_chapter_reads_as_contributing_says(name):
     assert text.lstrip().startswith(f"(chapter-{name.replace('_', '-')})="), "label the title"
     for part in ("*You need*", "*Time*", "{admonition} Predict", "## Exercises", "## In short"):
         assert part in text, f"{name} lacks {part!r}"
-    exercises = re.findall(r"^:+\{exercise\}|^`+\{exercise\}", text, re.MULTILINE)
+    exercises = re.findall(r"^[:`]+\{exercise\}(.*)", text, re.MULTILINE)
     assert len(exercises) >= 2, "two to four exercises"
+    assert all(title.strip() for title in exercises), "a title for each exercise"
     assert text.count("{margin}") <= 4, "more would be a second text beside the first"
     assert text.count("{solution-start}") == text.count("{solution-end}") == len(exercises)
 

@@ -197,7 +197,7 @@ about half of the time?* Decide, then move the slider.""",
     ("interactive.share_below(standard_gumbel(200, rng=0))",),
     """## Exercises
 
-::::{exercise}
+::::{exercise} Below one
 :label: ex-SLUG-one
 How often does a standard Gumbel lie below 1?
 ::::
@@ -211,7 +211,7 @@ As often as the cumulative distribution function says, $\\exp(-e^{-1})$.""",
     """::::{solution-end}
 ::::
 
-::::{exercise}
+::::{exercise} Below zero half the time
 :label: ex-SLUG-half
 Which location answers the question above the slider?
 ::::

@@ -93,8 +93,6 @@ def halved(xp, estimate, phi, logits, noise):
         ("simple-linear", {"bend": 1e-3}),
         ("relaxed-top-k", {"sample": lambda s, k, t: k * special.softmax(s / t) + 1e-6}),
         ("relaxed-top-k", {"sample": lambda s, k, t: claims.relaxed_top_k(s, k, 0.3)}),
-        ("hard-squared-error", {"mean": lambda q, p: -2 * q * p}),
-        ("hard-squared-error", {"mean": lambda q, p: 2 * (np.diag(q) - np.outer(q, q)) @ p}),
     ],
 )
 def test_a_plausible_mistake_is_caught(label, wrong):

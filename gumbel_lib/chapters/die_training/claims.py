@@ -193,7 +193,7 @@ def _training_power(error: float = 0.0015) -> str:
 
 @claim(
     "die-training",
-    "With the article's settings the expected SSE after training is 0.0091, to within 0.001.",
+    "With the article's settings the expected distance after training is 0.0091, to within 0.001.",
     method="Monte Carlo",
     bound=MARGIN,
     control="c left out of the gradient",

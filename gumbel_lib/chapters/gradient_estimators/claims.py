@@ -634,33 +634,3 @@ def relaxed_top_k_exceeds_one(
 def _inclusion(logits: Floats, k: int) -> Floats:
     indicators = subsets(logits.size, k)
     return np.asarray(_subset_mean(logits, indicators, indicators))
-
-
-DIE = np.array([0.05, 0.05, 0.1, 0.13, 0.27, 0.4])
-
-
-def _squared_gradient(q: Floats, p: Floats) -> Floats:
-    """Gradient of the mean squared error between a hard draw from q and a roll from p."""
-    mean = Loss(lambda b: ((b[..., None, :] - np.eye(p.size)) ** 2).sum(axis=-1) @ p, np.zeros_like)
-    return _gradient(np.log(q), mean)
-
-
-@claim(
-    "hard-squared-error",
-    "The mean gradient of the squared error of a hard draw is -2 (diag q - q q^T) p: at q = p it "
-    "is not 0, unless p is uniform; taken for the article's die and a fair one.",
-    method="enumeration",
-    bound=1e-10,
-    control="a gradient that vanishes at q = p",
-    wrong={"mean": lambda q, p: 2 * (np.diag(q) - np.outer(q, q)) @ (q - p)},
-)
-def hard_squared_error(
-    mean: Callable[[Floats, Floats], Floats] = lambda q, p: -2 * (np.diag(q) - np.outer(q, q)) @ p,
-) -> float:
-    fair = np.full(6, 1 / 6)
-    gaps = [
-        _gap(_squared_gradient(q, p), mean(q, p))
-        for q, p in itertools.product((DIE, fair), repeat=2)
-    ]
-    gaps.append(float(np.abs(_squared_gradient(fair, fair)).max()))
-    return max(gaps)

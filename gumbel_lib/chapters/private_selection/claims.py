@@ -122,7 +122,7 @@ def _exponential_mechanism(weights: Sequence[Fraction]) -> list[Fraction]:
 @claim(
     "permute-and-flip-dominates",
     "At the same epsilon, permute-and-flip reaches each score level at least as often as the "
-    "exponential mechanism (levels of 125 score vectors where it does not).",
+    "exponential mechanism (levels of 126 score vectors where it does not).",
     method="exact arithmetic",
     bound=1.0,
     control="against the exponential mechanism with twice the epsilon",
