@@ -203,11 +203,11 @@ PAPER = """margin => {
 # for the focus, which a link inside a closed answer cannot take.
 PREVIEWS = """async () => {
   const found = [], box = document.querySelector("#preview");
-  const wait = () => new Promise(done => setTimeout(done, 10));
+  const wait = () => new Promise(done => setTimeout(done, 1));
   const links = [...document.querySelectorAll("article a.internal:not(.headerlink)")];
   for (const link of new Map(links.map(link => [link.href, link])).values()) {
     link.dispatchEvent(new FocusEvent("focus"));
-    for (let i = 0; i < 200 && !link.hasAttribute("aria-describedby"); i++) await wait();
+    for (let i = 0; i < 400 && !link.hasAttribute("aria-describedby"); i++) await wait();
     const here = link.pathname === location.pathname && !link.dataset.reference;
     const place = here && document.getElementById(link.hash.slice(1));
     const whole = place && !place.matches("section, span");

@@ -93,6 +93,12 @@ def article(page: str, name: str, names: Iterable[str], address: str = "") -> st
     """
     text = re.search(r"<article.*?</article>", page, re.DOTALL)[0]  # type: ignore[index]
     text = re.sub(r"<(script|template)\b.*?</\1>", "", text, flags=re.DOTALL)
+    # Whatever the style asks for, Chromium ends some pages between the name of a docstring's field
+    # and the field. It ends none within a term or a paragraph's first line.
+    name_of_field = r'<dt class="field-\w+">((?:(?!</dt>).)*)</dt>\s*'
+    start = r'<dd class="field-\w+">(?:<dl[^>]*>\s*<dt>|<p>)'
+    label = r'\2<b style="display: block">\1</b>'
+    text = re.sub(f"{name_of_field}({start})", label, text, flags=re.DOTALL)
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}/", text)
     text = re.sub(rf'href="({"|".join(names)})\.html(?:#([^"]*))?"', r'href="#\1/\2"', text)
     if not address:
