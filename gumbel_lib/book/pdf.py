@@ -35,6 +35,8 @@ NOWHERE = "http://book.invalid/"
 STYLE = """
 @page { size: A4; @top-center { font: 9pt sans-serif; } }
 @page title { @bottom-center { content: none; } }
+.field { display: block; margin-left: -1.5em; }
+dt:has(> .field) { display: block !important; }
 .title-page { page: title; padding-top: 30vh; text-align: center; }
 .title-page h1 { margin-bottom: 3rem !important; }
 .book-contents { page: contents; }
@@ -97,7 +99,7 @@ def article(page: str, name: str, names: Iterable[str], address: str = "") -> st
     # and the field. It ends none within a term or a paragraph's first line.
     name_of_field = r'<dt class="field-\w+">((?:(?!</dt>).)*)</dt>\s*'
     start = r'<dd class="field-\w+">(?:<dl[^>]*>\s*<dt>|<p>)'
-    label = r'\2<b style="display: block">\1</b>'
+    label = r'\2<b class="field">\1</b>'
     text = re.sub(f"{name_of_field}({start})", label, text, flags=re.DOTALL)
     text = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}/", text)
     text = re.sub(rf'href="({"|".join(names)})\.html(?:#([^"]*))?"', r'href="#\1/\2"', text)
