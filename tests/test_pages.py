@@ -207,7 +207,8 @@ PREVIEWS = """async () => {
   const links = [...document.querySelectorAll("article a.internal:not(.headerlink)")];
   for (const link of new Map(links.map(link => [link.href, link])).values()) {
     link.dispatchEvent(new FocusEvent("focus"));
-    for (let i = 0; i < 400 && !link.hasAttribute("aria-describedby"); i++) await wait();
+    const end = performance.now() + 2000;
+    while (!link.hasAttribute("aria-describedby") && performance.now() < end) await wait();
     const here = link.pathname === location.pathname && !link.dataset.reference;
     const place = here && document.getElementById(link.hash.slice(1));
     const whole = place && !place.matches("section, span");

@@ -78,10 +78,8 @@ def given_maximum(perturbed: ArrayLike, maximum: ArrayLike) -> Floats:
     >>> given_maximum([0.0, 2.0, -np.inf], 1.0).round(3).tolist()
     [-0.209, 1.0, -inf]
     """
-    values, top = (
-        as_floats(perturbed, "perturbed"),
-        as_reals(maximum, "maximum").astype(np.float64),
-    )
+    values = as_floats(perturbed, "perturbed")
+    top = as_reals(maximum, "maximum").astype(np.float64)
     if top.shape != values.shape[:-1]:
         raise ValueError(f"maximum: expected shape {values.shape[:-1]}, got {top.shape}")
     if not np.isfinite(top).all():

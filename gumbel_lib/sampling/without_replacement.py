@@ -378,10 +378,8 @@ def threshold_weights(logits: ArrayLike, threshold: ArrayLike) -> Floats:
     >>> threshold_weights(np.log([0.5, 0.2]), np.log(0.3)).round(3).tolist()
     [0.616, 0.411]
     """
-    values, kappa = (
-        as_floats(logits, "logits").astype(np.float64),
-        as_reals(threshold, "threshold"),
-    )
+    values = as_floats(logits, "logits").astype(np.float64)
+    kappa = as_reals(threshold, "threshold")
     if not np.isfinite(values).all():
         raise ValueError("logits: expected finite numbers, got NaN or an infinity")
     if np.any(np.isnan(kappa) | (kappa == np.inf)):

@@ -38,6 +38,7 @@ def one_face(face):
         ("minimiser", {"place": lambda t: claims._minimiser(1.0)}),
         ("minimiser", {"place": lambda t: special.softmax(np.log(DIE) * 2)}),
         ("cold-limit", {"drawn": False}),
+        ("cold-limit", {"slope": lambda q, p: 2 * q * ((q - p) - (q - p) @ q)}),
         ("hot-limit", {"cooled": lambda q, t: special.softmax(np.log(q) * t)}),
         ("hot-limit", {"cooled": lambda q, t: special.softmax(q / t)}),
         ("batch-linear", {"num_samples": 3}),

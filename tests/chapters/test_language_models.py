@@ -48,6 +48,11 @@ def twice(values, numbers):
     return stats.gamma.sf(values.sum() / 2, values.size / 2)
 
 
+def above_the_mean(logits, p):
+    mean = np.mean(logits, axis=-1, keepdims=True, where=np.isfinite(logits))
+    return np.where(logits >= mean + np.log(p), logits, -np.inf)
+
+
 def once_with_a_wrong_law(values, numbers):
     first = model.is_first(numbers)
     n = first.sum()
@@ -64,6 +69,7 @@ def once_with_a_wrong_law(values, numbers):
         ("min-p-order", {"power": lambda p, t: p ** (1 / t)}),
         ("min-p-order", {"power": lambda p, t: p * t}),
         ("top-p-order", {"scaled": lambda logits, t: -logits / t}),
+        ("top-k-min-p", {"mask": above_the_mean}),
         ("watermark-unbiased", {"pick": lambda logits, noise: (logits - noise).argmax(axis=-1)}),
         ("watermark-unbiased", {"pick": lambda logits, noise: (logits + 1.1 * noise).argmax(-1)}),
         (

@@ -14,7 +14,7 @@ from scipy import optimize, special, stats
 
 from ... import die
 from ..._checks import Floats
-from ...claims import claim
+from ...claims import claim, complex_step
 from ...concrete import relaxed_mean, relaxed_variance
 from ...noise import standard_gumbel
 from ...relaxation import softmax
@@ -164,32 +164,43 @@ def minimiser(place: Any = _minimiser) -> float:
 
 @claim(
     "cold-limit",
-    "At temperature 0 the expected loss is linear in the probabilities q: a constant - 2 p.q.",
+    "At temperature 0 the expected loss is linear in the probabilities q: a constant - 2 p.q. Its "
+    "slope by the logit of face k is -2 q_k (p_k - p.q), at q = p too.",
     method="enumeration",
     bound=1e-12,
     control="the loss of q itself in place of a draw from q",
     wrong={"drawn": False},
 )
-def cold_limit(drawn: bool = True) -> float:
-    num_rolls = 3
-    worst = 0.0
+def cold_limit(
+    drawn: bool = True,
+    slope: Callable[[Floats, Floats], Floats] = lambda q, p: -2 * q * (p - p @ q),
+) -> float:
+    num_rolls, worst = 3, 0.0
+
+    def mean_loss(point: Sequence[Fraction]) -> Fraction:
+        return sum(
+            (
+                chance * _square([y - b for y, b in zip(observed, point, strict=True)])
+                for chance, observed in _observations(THIRDS, num_rolls)
+            ),
+            Fraction(0),
+        )
+
+    corners = [mean_loss([Fraction(i == k) for i in range(3)]) for k in range(3)]
+    numbers, floats = (np.array([float(x) for x in row]) for row in (THIRDS, corners))
     for q in (
         (Fraction(1, 5), Fraction(1, 5), Fraction(3, 5)),
         (Fraction(2, 3), Fraction(1, 12), Fraction(1, 4)),
+        THIRDS,
     ):
-        corners = [tuple(Fraction(i == k) for i in range(3)) for k in range(3)]
-        shown = list(zip(q, corners, strict=True)) if drawn else [(Fraction(1), q)]
-        loss = sum(
-            chance * share * _square([y - b for y, b in zip(observed, point, strict=True)])
-            for chance, observed in _observations(THIRDS, num_rolls)
-            for share, point in shown
-        )
+        loss = _dot(q, corners) if drawn else mean_loss(q)
         square = _square(THIRDS)
         line = (1 - square) / num_rolls + square + 1 - 2 * _dot(THIRDS, q)
-        numbers = np.array([float(p) for p in THIRDS])
         logits = np.log([float(share) for share in q])
         library = sum(die.expected_loss(numbers, logits, 0.0, num_rolls))
-        worst = max(worst, abs(float(loss - line)), abs(library - float(line)))
+        found = complex_step(lambda x: special.softmax(x) @ floats, logits)
+        gap = np.abs(found - slope(np.exp(logits), numbers)).max()
+        worst = max(worst, abs(float(loss - line)), abs(library - float(line)), float(gap))
     return worst
 
 

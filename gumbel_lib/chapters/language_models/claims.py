@@ -100,6 +100,23 @@ def top_p_order(scaled: Any = lambda logits, t: logits / t) -> float:
     return float(wrong)
 
 
+@claim(
+    "top-k-min-p",
+    "Top-k and min-p keep the same classes in either order (classes kept by one order alone, in "
+    "2,000 rows of 12).",
+    method="floating point",
+    bound=0.5,
+    control="top-k and top-p",
+    wrong={"mask": mask_top_p},
+)
+def top_k_min_p(mask: Any = mask_min_p) -> float:
+    differ = 0
+    for k, p in itertools.product((1, 2, 4, 12), (0.01, 0.2, 0.7)):
+        orders = mask(mask_top_k(MANY, k), p), mask_top_k(mask(MANY, p), k)
+        differ += int(np.not_equal(*map(np.isfinite, orders)).sum())
+    return float(differ)
+
+
 KEYS = 20_000
 
 
