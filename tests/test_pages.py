@@ -30,6 +30,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 PACKED = (".woff", ".woff2", ".png")  # compressed in themselves
 KB = 1000
 HEAVIEST = 450  # kB of a page, everything counted; half of them Vega, if it has an interactive
+MOST = 15_000  # elements of a page: the largest has some 13,500, and a phone lays all out at once
 VITALS = """
 window.vitals = {paint: 0, shift: 0};
 new PerformanceObserver(list => list.getEntries().forEach(e => vitals.paint = e.startTime))
@@ -369,6 +370,8 @@ def complaints(visit):
     shift = page.evaluate(f"{FRAMES}.then(() => vitals.shift)")
     parts = ", ".join(f"{kind} {n / KB:.0f}" for kind, n in sizes.most_common())
     elements = page.evaluate("document.querySelectorAll('*').length")
+    if elements > MOST:
+        found.append(f"large: {elements} elements")
     visit.figures = f"{size:.0f} kB ({parts}), {elements} elements, "
     visit.figures += f"largest paint {paint:.0f} ms, layout shift {shift:.4f}"
     if shift >= 0.1:
@@ -480,6 +483,7 @@ FAULTS = {
         "</script>",
     ),
     "heavy: 4": ("", "<script src=/heavy.js></script>"),
+    "large: 15": ("", f"<p hidden>{'<b></b>' * MOST}</p>"),
     "asks another host: http": ("", "<img alt=a src=http://elsewhere.invalid/a>"),
     "404: http": ("", "<img alt=a src=/missing.png>"),
     "failed: http": ("", "<img alt=a src=/broken.png>"),

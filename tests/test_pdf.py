@@ -156,10 +156,10 @@ def test_no_word_is_lost_with_every_answer_and_solution(book, pages):
         assert [piece for piece in words if not shown(piece)] == [], name
 
 
-def test_no_page_ends_with_the_name_of_a_field(browser, site):
-    pages = PdfReader(BytesIO(pdf.make(site, {"": ["api"]}, browser))).pages
+def test_no_page_ends_with_the_name_of_a_field(browser, site, pages):
+    documented = [name for name, page in pages.items() if '<dt class="field-' in page]
     ends = []
-    for page in pages:
+    for page in PdfReader(BytesIO(pdf.make(site, {"": documented}, browser))).pages:
         text = page.extract_text(extraction_mode="layout")  # from top to bottom
         lines = [line.strip() for line in text.splitlines()]
         ends += [line for line in lines if line and not line.isdigit()][-1:]

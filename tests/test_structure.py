@@ -127,6 +127,17 @@ def test_the_drawing_has_every_folder_and_every_module_of_the_library():
     assert drawing() == expected
 
 
+def test_every_module_is_described_on_the_page_that_the_first_page_of_the_api_names():
+    pages = {path.stem: path.read_text("utf-8") for path in (ROOT / "chapters").glob("*.md")}
+    found = {name: re.findall(r"automodule:: (.*)", text) for name, text in pages.items()}
+    rows = re.findall(r"^\| (?:\{doc\}`(\w+)`|this page) \| (.*) \|$", pages["api"], re.MULTILINE)
+    named = {name or "api": re.findall("{py:mod}`(.*?)`", row) for name, row in rows}
+    assert named == {name: modules for name, modules in found.items() if modules}
+    folders = {"sampling", "claims", "chapters"}  # of book, a reader meets a single class
+    expected = {f"gumbel_lib.{name}" for name in drawing()["gumbel_lib"] | folders}
+    assert sorted(module for row in named.values() for module in row) == sorted(expected)
+
+
 def test_the_table_of_folders_names_folders_that_are_drawn():
     table = re.findall(r"^\| `(.*?)/` \|", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
     assert table
