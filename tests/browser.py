@@ -53,7 +53,8 @@ class LiveInteractive:
     def reset(self):
         """Set every control to where it was when the page opened."""
         for control, value in zip(self.controls, self.start, strict=True):
-            self._set(control, value)
+            if control.input_value() != value:  # each change redraws the chart
+                self._set(control, value)
         self.drawn()
 
     def set(self, label, value):
