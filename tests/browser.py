@@ -86,7 +86,7 @@ class LiveInteractive:
         script = "box => JSON.stringify(box.querySelector('[class*=readout] text').__data__.datum)"
         return json.loads(self.box.evaluate(script))
 
-    @property
+    @functools.cached_property  # 100 kB, and each move of a control asks for it
     def specification(self):
         """What Vega was given."""
         script = "box => box.querySelector('script').textContent"
