@@ -53,7 +53,8 @@ class LiveInteractive:
     def reset(self):
         """Set every control to where it was when the page opened."""
         for control, value in zip(self.controls, self.start, strict=True):
-            self._set(control, value)
+            if control.input_value() != value:  # each change redraws the chart
+                self._set(control, value)
         self.drawn()
 
     def set(self, label, value):
@@ -85,7 +86,7 @@ class LiveInteractive:
         script = "box => JSON.stringify(box.querySelector('[class*=readout] text').__data__.datum)"
         return json.loads(self.box.evaluate(script))
 
-    @property
+    @functools.cached_property  # 100 kB, and each move of a control asks for it
     def specification(self):
         """What Vega was given."""
         script = "box => box.querySelector('script').textContent"
