@@ -1,9 +1,11 @@
-"""Where another way of drawing from softmax(logits) is faster than `sample_categorical`, if any.
+"""Where other ways of drawing from softmax(logits) are faster than the samplers of this book.
 
 A cell is a number of rows, of classes and of draws a row, a type and a kind of logits. At each cell
 the peers draw from the same logits in one process, in turn; a round gives the ratio of a peer's
-time to ours, and the median, least and largest of the rounds are stored. Short calls are timed in
-loops. Peers far from the best are timed once. Everything runs on the CPU, ours in one thread.
+time to that of `sample_categorical`, and the median, least and largest of the rounds are stored.
+`sample_compiled`, where Numba is installed, is timed as a peer, but competes with the others. Short
+calls are timed in loops. Peers far from the best are timed once. Everything runs on the CPU, ours
+in one thread.
 
 The figures are stored beside this file as they come, for the chapter `scale`. A run that was
 interrupted goes on where it stopped, unless the machine, a library or the code has changed since; a
@@ -29,7 +31,7 @@ from typing import Any
 
 import numpy as np
 import peers
-from peers import ALIAS, EXPONENTIAL, NUMBA, OURS, SECONDS, Draw
+from peers import ALIAS, COMPILED, EXPONENTIAL, NUMBA, OURS, SECONDS, Draw
 from scipy import optimize, special
 from tqdm import tqdm
 
@@ -149,7 +151,7 @@ def key(cell: Cell, **other: Any) -> tuple[Any, ...]:
 
 def named(cell: Cell) -> set[str]:
     """Peers with a figure of their own, timed where the others of their speed are not."""
-    return {OURS, NUMBA} | ({EXPONENTIAL, ALIAS} if cell["rows"] == 1 else set())
+    return {OURS, COMPILED, NUMBA} | ({EXPONENTIAL, ALIAS} if cell["rows"] == 1 else set())
 
 
 def worth_timing(cell: Cell, done: dict[tuple[Any, ...], Cell]) -> Callable[[str], bool]:
@@ -188,14 +190,16 @@ def measure(cell: Cell, methods: dict[str, Draw], budget: float) -> Cell:
     candidates = [
         name
         for name, took in first.items()
-        if took <= SECONDS and name not in (OURS, READ, NUMBA)
+        if took <= SECONDS and name not in (OURS, COMPILED, READ, NUMBA)
         if is_exact(name, cell["dtype"], cell["draws"])
     ]
     hopeful = CONTENDER * min((first[name] for name in candidates), default=0)
     again = {}
     for name, took in first.items():
         near = took <= hopeful or (name in named(cell) and took <= 3 * first[OURS])
-        if name in (OURS, READ) or (near and took <= min(SECONDS, HOPELESS * first[OURS])):
+        if name in (OURS, COMPILED, READ) or (
+            near and took <= min(SECONDS, HOPELESS * first[OURS])
+        ):
             again[name] = max(1, int(LOOP / took))
     began, ours = time.perf_counter(), []
     ratios: dict[str, list[float]] = {name: [] for name in again}
@@ -300,11 +304,11 @@ def goals(cells: list[Cell]) -> list[tuple[str, float, str, bool]]:
     return [(words, ratio, name, ratio >= least) for words, least, (ratio, name) in table]
 
 
-def report(cells: list[Cell]) -> None:
-    """Print how the peers compare, the goals and the worst cells."""
+def report(cells: list[Cell], ours: str) -> None:
+    """Print how the peers compare with one of ours: the goals and the cells that it loses."""
     compared = [cell for cell in cells if cell["best"]]
     ratios = [figures.best_ratio(cell) for cell in compared]
-    print(f"\n{len(cells)} cells, {len(compared)} with an exact peer below {SECONDS:.0f} s")
+    print(f"\n{ours}: {len(compared)} cells with an exact peer below {SECONDS:.0f} s")
     print(f"best exact peer / ours: median {statistics.median(ratios):.3g} (goal: at least 3)")
     for words, ratio, name, met in goals(cells):
         print(f"{'met   ' if met else 'MISSED'} {ratio:.3g} {words} (at {name})")
@@ -331,12 +335,9 @@ def report(cells: list[Cell]) -> None:
         (ratio[0], f"{figures.cell_name(cell)}: {name}")
         for cell in cells
         for name, ratio in cell["ratio"].items()
-        if name != READ and not is_exact(name, cell["dtype"], cell["draws"])
+        if name not in (READ, OURS) and not is_exact(name, cell["dtype"], cell["draws"])
     ]
     below("peers that round float32 logits", inexact)
-    print("the ten worst cells, with least and largest:")
-    for line in figures.worst(cells):
-        print("  " + ", ".join(f"{name} {value}" for name, value in line.items()))
 
 
 def main() -> None:
@@ -347,7 +348,12 @@ def main() -> None:
     # SciPy says so of alias tables of uneven rows, which are timed all the same.
     warnings.filterwarnings("ignore", message=".*round-off error", category=RuntimeWarning)
     cells = run(path, quick=quick)
-    report(cells)
+    report(cells, OURS)
+    print("the ten worst cells, with least and largest:")
+    for line in figures.worst(cells):
+        print("  " + ", ".join(f"{name} {value}" for name, value in line.items()))
+    if COMPILED in cells[0]["ratio"]:
+        report(figures.relative_to(cells, COMPILED), COMPILED)
     file = QUICK.with_suffix(".svg")
     file.write_text(figures.grid(cells).svg(), encoding="utf-8")
     print(f"figure: {file.as_uri()}")

@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 from scipy.stats.sampling import DiscreteAliasUrn, DiscreteGuideTable
 
-from gumbel_lib.sampling import sample_categorical
+from gumbel_lib.sampling import sample_categorical, sample_compiled
 
 OURS = "sample_categorical"
+COMPILED = "sample_compiled"
 EXPONENTIAL = "-log(E) + argmax"
 ALIAS = "alias (SciPy)"
 NUMBA = "inverse CDF, Numba"
@@ -112,7 +113,7 @@ def further_methods(logits: np.ndarray, draws: int) -> dict[str, Draw]:
 
 @functools.cache
 def numba_inverse() -> Any:
-    """Row by row, one pass for the weights and one search a draw, compiled."""
+    """Row by row, one pass for the weights and one search a draw; ours is compiled too."""
     import numba
 
     @numba.njit
@@ -128,20 +129,23 @@ def numba_inverse() -> Any:
 
     for dtype in (np.float32, np.float64):
         inverse(np.zeros((1, 2), dtype), np.zeros((1, 1)), np.zeros((1, 1), np.int64))
+        for shape in ((2,), (2, 2), (1000,)):  # each compiles another loop
+            sample_compiled(np.zeros(shape, dtype), rng=0)
     return inverse
 
 
 def numba_methods(logits: np.ndarray, draws: int) -> dict[str, Draw]:
-    """The inverse CDF, compiled."""
+    """Ours in compiled loops, and the inverse CDF."""
     inverse = numba_inverse()
     rng = np.random.default_rng(0)
+    size = None if draws == 1 else (draws, len(logits))
 
     def draw() -> Any:
         drawn = np.empty((len(logits), draws), np.int64)
         inverse(logits, rng.random(drawn.shape), drawn)
         return drawn
 
-    return {NUMBA: draw}
+    return {COMPILED: lambda: sample_compiled(logits, size=size, rng=rng), NUMBA: draw}
 
 
 @functools.cache

@@ -45,7 +45,7 @@ TESTS = {
     "noise": ["noise", "arrays"],
     "relaxation": ["relaxation", "arrays"],
     "trick": ["trick", "arrays"],
-    "sampling/_rows": ["sampling", "without_replacement"],
+    "sampling/_rows": ["sampling", "without_replacement", "compiled"],
     "sampling/categorical": ["sampling"],
 }
 SWAPS: dict[type, list[type]] = {

@@ -165,8 +165,11 @@ def test_the_tail_is_not_cut(prob, num_rare, dtype):
 class Extremes(np.random.Generator):
     """Uniforms that are 0 or the largest below 1, which chance would bring once in 2**53."""
 
-    def random(self, *args, **kwargs):
-        return np.where(super().random(*args, **kwargs) < 0.5, 0.0, 1 - 2.0**-53)
+    def random(self, size=None, *, out=None):
+        drawn = np.where(super().random(size if out is None else out.shape) < 0.5, 0, 1 - 2.0**-53)
+        if out is not None:
+            out[...] = drawn
+        return drawn
 
 
 @pytest.mark.parametrize("drawable", [1, slice(1, None, 2), slice(40, 100)])

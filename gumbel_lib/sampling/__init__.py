@@ -1,6 +1,7 @@
 """Fast exact sampling: of rows, without replacement, from streams, and from shards."""
 
 from .categorical import sample_categorical
+from .compiled import sample_compiled
 from .dask import sample_dask
 from .reservoir import GumbelReservoir
 from .sequences import Beam, given_maximum, sequences_from_codes, stochastic_beam_search
@@ -20,6 +21,7 @@ __all__ = [
     "inclusion_probabilities",
     "order_probabilities",
     "sample_categorical",
+    "sample_compiled",
     "sample_dask",
     "sample_without_replacement",
     "sequences_from_codes",

@@ -39,6 +39,23 @@ def as_shape(size: int | tuple[int, ...] | None, batch: tuple[int, ...]) -> tupl
     return shape
 
 
+def axes_of(shape: tuple[int, ...], batch: tuple[int, ...]) -> tuple[list[int], list[int]]:
+    """The axes of a result that are those of the batch, and those of repeated draws of its rows."""
+    padded = (1,) * (len(shape) - len(batch)) + batch
+    of_batch = [i for i, length in enumerate(padded) if length == shape[i]]
+    of_repeats = [i for i, length in enumerate(padded) if length != shape[i]]
+    return of_batch, of_repeats
+
+
+def in_order(
+    drawn: NDArray[np.int64], shape: tuple[int, ...], axes: list[int]
+) -> NDArray[np.int64]:
+    """The result of this shape from draws whose axes lie in another order."""
+    moved = drawn.reshape([shape[i] for i in axes])
+    result: NDArray[np.int64] = moved.transpose([axes.index(i) for i in range(len(axes))])[()]
+    return result
+
+
 def room_for(shape: tuple[int, ...], size: Any) -> NDArray[np.int64]:
     """An array for the indices; `size` is what the caller asked for."""
     try:
@@ -52,3 +69,13 @@ def check_row_max(row_max: NDArray[np.float64]) -> None:
     # One cheap call tells nearly all good rows. It may overflow, which callers ignore.
     if not row_max.dot(row_max) < np.inf and not np.isfinite(row_max).all():
         check_logits(row_max[..., None], -1)
+
+
+def weights_of(
+    rows: NDArray[np.floating[Any]], out: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """The exponentials of the differences from the largest logit of each row."""
+    row_max = rows.max(axis=1).astype(np.float64)
+    check_row_max(row_max)
+    weights: NDArray[np.float64] = np.subtract(rows, row_max[:, None], out=out)
+    return np.exp(weights, out=weights)

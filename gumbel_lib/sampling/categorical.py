@@ -14,7 +14,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._checks import Rng, as_generator, check_count
-from ._rows import MOST_AXES, as_rows, as_shape, check_row_max, room_for
+from ._rows import (
+    MOST_AXES,
+    as_rows,
+    as_shape,
+    axes_of,
+    check_row_max,
+    in_order,
+    room_for,
+    weights_of,
+)
 
 Floats = NDArray[np.floating[Any]]
 Indices = NDArray[np.int64]
@@ -224,9 +233,7 @@ def sample_categorical(
     threads = (os.cpu_count() or 1) if threads == -1 else check_count(threads, "workers")
     if 0 in shape:
         return np.empty(shape, np.int64)
-    padded = (1,) * (len(shape) - len(batch)) + batch
-    of_batch = [i for i, length in enumerate(padded) if length == shape[i]]
-    of_repeats = [i for i, length in enumerate(padded) if length != shape[i]]
+    of_batch, of_repeats = axes_of(shape, batch)
     num_rows, repeated = math.prod(batch), math.prod(shape[i] for i in of_repeats)
     if _takes_noise(num_rows, num_classes, repeated):
         return _winners(values, generator.standard_exponential((*shape, num_classes)))
@@ -272,10 +279,7 @@ def sample_categorical(
                 task(0, pool.map)
             else:
                 list(pool.map(task, range(len(starts))))
-    if not of_repeats:
-        return drawn.reshape(shape)[()]
-    axes = of_batch + of_repeats
-    return drawn.reshape([shape[i] for i in axes]).transpose([axes.index(i) for i in sorted(axes)])
+    return in_order(drawn, shape, of_batch + of_repeats)
 
 
 def _short(logits: Floats, size: Any, rng: np.random.Generator) -> Any:
@@ -402,14 +406,6 @@ def _predicted(num_rows: int, num_classes: int, repeated: int) -> dict[Method, f
     return times
 
 
-def _weights(rows: Floats, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-    """The exponentials of the differences from the largest logit of each row."""
-    row_max = rows.max(axis=1).astype(np.float64)
-    check_row_max(row_max)
-    weights: NDArray[np.float64] = np.subtract(rows, row_max[:, None], out=out)
-    return np.exp(weights, out=weights)
-
-
 def _first_above(
     sums: NDArray[np.float64],
     first: Indices,
@@ -477,7 +473,7 @@ def _by_sums(rows: Floats, index: Indices, rng: np.random.Generator, share: Shar
     width = -(-num_classes // _HEIGHT)
     grid = np.zeros((num_rows, _HEIGHT, width))
     flat = grid.reshape(num_rows, -1)
-    weights = _weights(rows, out=flat[:, :num_classes])
+    weights = weights_of(rows, out=flat[:, :num_classes])
     if _settles_sure(weights, rows, index, rng, share, _by_sums):
         return
     # Down the columns NumPy adds many numbers at a time, along them each must wait for the last.
@@ -505,7 +501,7 @@ def _by_sums(rows: Floats, index: Indices, rng: np.random.Generator, share: Shar
 
 def _by_search(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
     """A binary search of the cumulative sums of each row."""
-    weights = _weights(rows)
+    weights = weights_of(rows)
     if _settles_sure(weights, rows, index, rng, share, _by_search):
         return
     cumulative = np.cumsum(weights, axis=1, out=weights)
@@ -516,7 +512,7 @@ def _by_search(rows: Floats, index: Indices, rng: np.random.Generator, share: Sh
 
 def _by_table(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
     """The indexed inverse CDF: a table of guides tells where each search begins."""
-    weights = _weights(rows)
+    weights = weights_of(rows)
     if _settles_sure(weights, rows, index, rng, share, _by_table):
         return
     repeated = index.shape[1]

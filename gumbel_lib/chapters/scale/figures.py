@@ -168,6 +168,21 @@ def best_ratio(cell: Mapping[str, Any]) -> float:
     return ratio
 
 
+def relative_to(cells: list[dict[str, Any]], method: str) -> list[dict[str, Any]]:
+    """The same cells, with times as multiples of this method's median."""
+    return [
+        cell
+        | {
+            "ratio": {
+                name: [value / cell["ratio"][method][0] for value in values]
+                for name, values in cell["ratio"].items()
+                if name != method
+            }
+        }
+        for cell in cells
+    ]
+
+
 def worst(cells: list[dict[str, Any]], number: int = 10) -> list[dict[str, Any]]:
     """The cells of the grid where the best exact peer does best, as rows of a table."""
     compared = sorted((cell for cell in cells if cell["best"]), key=best_ratio)
@@ -198,7 +213,7 @@ TINTS = {
 }
 
 
-def grid(cells: list[dict[str, Any]]) -> DescribedFigure:
+def grid(cells: list[dict[str, Any]], ours: str = "sample_categorical") -> DescribedFigure:
     """The least ratio over types and kinds of logits, by rows, classes and (panels) draws."""
     compared = [cell for cell in cells if cell["best"]]
     panels: dict[int, dict[tuple[int, int], float]] = {}
@@ -219,7 +234,7 @@ def grid(cells: list[dict[str, Any]]) -> DescribedFigure:
     lowest = min(compared, key=best_ratio)
     return DescribedFigure(
         _map(panels, classes, NARROW),
-        f"Time of the best exact peer as a multiple of sample_categorical's by rows, "
+        f"Time of the best exact peer as a multiple of {ours}'s by rows, "
         f"{_short(rows[0])} to {_short(rows[-1])}, and classes, {_short(classes[0])} to "
         f"{_short(classes[-1])}, the least over types and kinds of logits. By draws of each row: "
         f"{'; '.join(told)}. The least of all is {best_ratio(lowest):.2g}, by {lowest['best']}, "

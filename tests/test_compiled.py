@@ -1,0 +1,246 @@
+"""Compiled draws: exact by every way, compiled or not, shaped and refused as others are."""
+
+import doctest
+import importlib.util
+import itertools
+import math
+import sys
+
+import numpy as np
+import pytest
+from scipy import special
+from test_sampling import BAD, Extremes, assert_counts_agree
+
+from gumbel_lib.sampling import compiled, sample_categorical, sample_compiled
+
+# A shape of logits and a size for each way through `sample_compiled`, and one for each of its
+# constants that makes few logits seem many.
+WAYS = {
+    "one draw": ((6,), None),
+    "rows": ((900, 6), None),
+    "rows, several chunks": ((40, 3, 60), None),
+    "one row, several draws": ((6,), 999),
+    "several draws of rows": ((8, 6), (50, 8)),
+    "race": ((600, 200), None),
+    "race, one row": ((600,), None),
+    "race, a power of two": ((300, 512), None),
+    "race, several draws": ((90, 300), (4, 90)),
+    "race in a few uniforms": ((600, 200), None),
+    "race that is given up": ((90, 300), (4, 90)),
+    "sums of a long row": ((300,), 999),
+    "sums without guides": ((300,), 999),
+    "sums in pieces": ((300,), 999),
+    "sums, one row at a time": ((90, 300), (10, 90)),
+}
+CONSTANTS = {
+    "rows, several chunks": {"_TOGETHER": 100},
+    "race, several draws": {"_CLASSES_PER_TRY": 1},
+    "race in a few uniforms": {"_CHUNK_SIZE": 400},
+    "race that is given up": {"_CLASSES_PER_TRY": 5, "_FORESEEN": 1, "_CHUNK_SIZE": 1000},
+    "sums without guides": {"_LEAST_GUIDED": 1000, "_COUNTED": 2},
+    "sums in pieces": {"_TOGETHER": 70, "_LANES": 16},
+    "sums, one row at a time": {"_TOGETHER": 300},
+}
+
+
+INTERPRETED = compiled._one, compiled._race, compiled._invert
+HAS_NUMBA = importlib.util.find_spec("numba") is not None
+
+
+def use_interpreted(monkeypatch, constants):
+    """Run the loops as Python does, which needs no Numba, with other constants."""
+    monkeypatch.setattr(compiled, "_kernels", lambda: INTERPRETED)
+    for name, value in constants.items():
+        monkeypatch.setattr(compiled, name, value)
+
+
+@pytest.fixture(params=WAYS)
+def way(request, monkeypatch):
+    use_interpreted(monkeypatch, CONSTANTS.get(request.param, {}))
+    return WAYS[request.param]
+
+
+@pytest.fixture(params=["interpreted", "compiled"])
+def either(request, monkeypatch):
+    """Both, for what does not depend on the way."""
+    if request.param == "interpreted":
+        use_interpreted(monkeypatch, {})
+    else:
+        pytest.importorskip("numba")
+
+
+def draw(logits, shape, size, rng):
+    """Some thousand draws of rows that are all these logits."""
+    rows = np.broadcast_to(logits, shape).copy()
+    calls = math.ceil(1000 / np.prod(size or shape[:-1] or 1))
+    return np.concatenate(
+        [np.ravel(sample_compiled(rows, size=size, rng=rng)) for _ in range(calls)]
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+@pytest.mark.parametrize("likely", [0.0, 9.0])
+def test_counts_agree_with_softmax(way, dtype, likely):
+    shape, size = way
+    rng = np.random.default_rng(1)
+    logits = rng.normal(scale=2, size=shape[-1]).astype(dtype)
+    logits[1] += likely
+    logits[-1] = -np.inf
+    drawn = draw(logits, shape, size, rng)
+    assert_counts_agree(
+        np.bincount(drawn, minlength=shape[-1]), special.softmax(logits.astype(float))
+    )
+
+
+@pytest.mark.skipif(not HAS_NUMBA, reason="Numba is not installed")
+@pytest.mark.parametrize("name", [name for name in WAYS if name not in CONSTANTS])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_compiling_changes_no_draw(name, dtype, monkeypatch):
+    shape, size = WAYS[name]
+    logits = np.random.default_rng(2).normal(scale=2, size=shape).astype(dtype)
+    fast = sample_compiled(logits, size=size, rng=3)
+    use_interpreted(monkeypatch, {})
+    assert np.array_equal(sample_compiled(logits, size=size, rng=3), fast)
+
+
+# A chi-square of 300,000 draws: an error of 0.01 in the first of 200 classes, of which it takes
+# some tenth, is caught with probability 0.99.
+@pytest.mark.skipif(not HAS_NUMBA, reason="Numba is not installed")
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [((300_000, 5), None), ((300_000, 200), None), ((3000, 2000), (100, 3000)), ((5000,), 300_000)],
+)
+@pytest.mark.parametrize("likely", [0.0, 9.0])
+def test_many_counts_agree_with_softmax(shape, size, likely):
+    rng = np.random.default_rng(4)
+    logits = rng.normal(size=shape[-1])
+    logits[1] += likely
+    drawn = sample_compiled(np.broadcast_to(logits, shape).copy(), size=size, rng=rng)
+    assert_counts_agree(np.bincount(drawn.ravel(), minlength=shape[-1]), special.softmax(logits))
+
+
+@pytest.mark.parametrize("drawable", [1, slice(1, None, 2), slice(40, 100)])
+def test_a_masked_class_is_never_drawn(way, drawable):
+    shape, size = way
+    logits = np.full(shape[-1], -np.inf)
+    logits[drawable] = 0
+    logits[shape[-1] // 2] = -700
+    masked = np.isinf(logits)
+    for rng in (Extremes(np.random.PCG64(5)), np.random.default_rng(5)):
+        assert not masked[draw(logits, shape, size, rng)].any()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.filterwarnings("error")
+def test_bad_logits_are_found_by_every_way(bad, way):
+    shape, size = way
+    for place in (0, shape[-1] // 2, -1):
+        for other in (0.0, -np.inf, 1.0):
+            logits = np.zeros(shape)
+            logits[..., -2] = other
+            logits[(-1,) * (len(shape) - 1) + (place,)] = bad
+            with pytest.raises(ValueError, match="^logits: expected finite"):
+                sample_compiled(logits, size=size, rng=np.random.default_rng(0))
+    with pytest.raises(ValueError, match="^logits: expected a finite logit in every row"):
+        sample_compiled(np.full(shape, -np.inf), size=size, rng=0)
+
+
+def test_exponentials_are_within_three_units_of_the_last_place():
+    """Where the draw of two classes turns from one to the other tells the first one's weight."""
+    exponents = -np.geomspace(1e-18, 707, 3000)
+    logits = np.stack([exponents, np.zeros(3000)], axis=1)
+    weights = np.exp(exponents)
+    drawn = np.empty((3000, 1), np.int64)
+    total = 1 + weights
+    for units, expected in ((-3, 0), (3, 1)):
+        # As `_invert` has it, class 0 is drawn where level * total is below its weight.
+        level = weights * (1 + units * 2.0**-52) / total
+        level = np.where(level * total < weights, np.minimum(level, 1 - 2.0**-53), level)
+        assert compiled._invert(logits, level[:, None], drawn)
+        off = np.flatnonzero(drawn[:, 0] != expected)
+        assert not off.size, (units, exponents[off[:5]])
+
+
+@pytest.mark.parametrize("num_classes", [3, 16, 49, 300])
+@pytest.mark.parametrize("least_guided", [1, 10_000])
+def test_a_level_at_a_sum_belongs_to_the_next_class(num_classes, least_guided, monkeypatch):
+    """Of equal weights sums and levels are known to the last bit, with guides and without."""
+    use_interpreted(monkeypatch, {"_LEAST_GUIDED": least_guided, "_COUNTED": 2})
+    at = np.arange(num_classes) / num_classes
+    levels = np.concatenate([at, np.nextafter(at[1:], 0), np.nextafter(at, 1)])[None]
+    drawn = np.empty(levels.shape, np.int64)
+    assert compiled._invert(np.zeros((1, num_classes)), levels, drawn)
+    assert np.array_equal(drawn, np.floor(levels * num_classes))
+
+
+def test_shapes_and_refusals_are_those_of_the_other_sampler(either):
+    rng = np.random.default_rng(6)
+    for batch in [b for n in range(4) for b in itertools.product((1, 2), repeat=n)]:
+        for size in [
+            None,
+            *(s for n in range(4) for s in itertools.product((0, 1, 2, 3), repeat=n)),
+        ]:
+            logits = np.where(rng.permutation(7) == 3, 0.0, -np.inf) + np.zeros((*batch, 1))
+            try:
+                expected = sample_categorical(logits, size=size, rng=0)
+            except ValueError as error:
+                with pytest.raises(ValueError, match=f"^{str(error)[:30]}"):
+                    sample_compiled(logits, size=size, rng=rng)
+            else:
+                for generator in (0, rng):
+                    drawn = sample_compiled(logits, size=size, rng=generator)
+                    assert type(drawn) is type(expected)
+                    assert np.array_equal(drawn, expected)
+
+
+@pytest.mark.parametrize("case", [case for case in BAD if "workers" not in BAD[case][0]])
+def test_bad_input_is_named(case, either):
+    arguments, named = BAD[case]
+    for rng in (0, np.random.default_rng(0)):
+        with pytest.raises((TypeError, ValueError), match=f"^{named}: expected .*, got "):
+            sample_compiled(**{"rng": rng, **arguments})
+
+
+@pytest.mark.parametrize("repeats", [None, (), (50,), (3, 4)])
+@pytest.mark.parametrize("shape", [(4,), (300,), (1, 90), (1, 300), (4, 90), (4, 300), (3, 4, 90)])
+def test_no_type_or_place_of_the_logits_changes_the_draws(shape, repeats, either):
+    size = None if repeats is None else repeats + shape[:-1]
+    logits = np.random.default_rng(7).integers(-2, 3, shape)
+    spread = np.zeros((*shape, 2))
+    spread[..., 0] = logits
+    same = [logits.astype(t) for t in ("f2", "f4", "f8", ">f8", "g", "i1")]
+    same += [logits.tolist(), spread[..., 0], np.asfortranarray(logits.astype(float))]
+    expected = sample_compiled(logits.astype(float), size=size, rng=np.random.default_rng(8))
+    for other in same:
+        drawn = sample_compiled(other, size=size, rng=np.random.default_rng(8))
+        assert np.array_equal(drawn, expected)
+    turned = np.moveaxis(logits.astype(float), -1, 0)
+    assert np.array_equal(
+        sample_compiled(turned, size=size, rng=np.random.default_rng(8), axis=0), expected
+    )
+
+
+def test_the_generator_is_advanced_and_a_seed_repeats(way):
+    shape, size = way
+    logits = np.random.default_rng(9).normal(size=shape)
+    rng, again = np.random.default_rng(10), np.random.default_rng(10)
+    first, second = (sample_compiled(logits, size=size, rng=rng) for _ in range(2))
+    assert np.array_equal(first, sample_compiled(logits, size=size, rng=again))
+    assert np.array_equal(second, sample_compiled(logits, size=size, rng=again))
+    assert first.size == 1 or not np.array_equal(first, second)
+
+
+@pytest.mark.skipif(not HAS_NUMBA, reason="Numba is not installed")
+def test_the_example_of_the_docstring_is_true():
+    text = sample_compiled.__doc__.replace("# doctest: +SKIP", "")
+    names = {"np": np, "sample_compiled": sample_compiled}
+    example = doctest.DocTestParser().get_doctest(text, names, "example", None, None)
+    found = doctest.DocTestRunner().run(example)
+    assert found == (0, 3)
+
+
+def test_without_numba_the_error_says_what_is_missing(monkeypatch):
+    compiled._kernels.cache_clear()
+    monkeypatch.setitem(sys.modules, "numba", None)
+    with pytest.raises(ModuleNotFoundError, match="numba"):
+        sample_compiled([0.0, 1.0], rng=0)
