@@ -278,9 +278,9 @@ def _let_panels_follow(vega: dict[str, Any]) -> None:
     columns = vega["layout"]["columns"]
     vega["layout"]["columns"] = {"signal": "beside"}
     beside = {"name": "beside", "update": f"room < {STACKED} ? 1 : {columns}"}
-    width = {
+    width = {  # 0 while the page hides the chart
         "name": "width" if vega.pop("width", None) else "childWidth",
-        "update": f"(room - {MARGIN} - {GAP} * (beside - 1)) / beside - {SIDE}",
+        "update": f"max(0, (room - {MARGIN} - {GAP} * (beside - 1)) / beside - {SIDE})",
     }
     others = [signal for signal in vega["signals"] if signal["name"] != width["name"]]
     vega["signals"] = [room, beside, width, *others]
