@@ -126,6 +126,12 @@ def inside_solutions(cells):
     return found
 
 
+def test_no_two_sources_have_one_label():
+    cited = lab.citations(CHAPTERS / "references.bib")
+    labels = [(source["names"], source["year"]) for source in cited.values()]
+    assert len(set(labels)) == len(labels)
+
+
 def test_a_notebook_runs_and_reads_in_jupyterlab(browser, in_lab):
     cells = lab.read(NOTEBOOK)
     prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")

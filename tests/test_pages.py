@@ -142,8 +142,8 @@ CUT = """() => {
   return found;
 }"""
 
-# Punctuation that a formula has left alone on the next line, lists whose marks have no room, and
-# links of another colour than most.
+# Punctuation that a formula has left alone on the next line, lists whose marks have no room, links
+# of another colour than most, tables that fade with their captions or for little, and broken code.
 LOOK = """() => {
   const found = [];
   for (const formula of document.querySelectorAll("article span.math:not(.wide)")) {
@@ -166,8 +166,17 @@ LOOK = """() => {
     const [, few] = [...colours].sort((one, two) => two[1].length - one[1].length);
     found.push(`another colour: ${few[1][0].innerText}`);
   }
-  for (const box of document.querySelectorAll(".more-left, .more-right"))
-    if (box.scrollWidth <= box.clientWidth) found.push(`faded: ${box.innerText.slice(0, 40)}`);
+  for (const box of document.querySelectorAll(".more-left, .more-right")) {
+    const spare = box.scrollWidth - box.clientWidth;
+    if (spare <= 0) found.push(`faded: ${box.innerText.slice(0, 40)}`);
+    if (box.querySelector("caption, figcaption"))
+      found.push(`faded caption: ${box.innerText.slice(0, 40)}`);
+    if (innerWidth >= 390 && spare < 8 && box.querySelector("table"))
+      found.push(`faded for ${spare} px: ${box.innerText.slice(0, 40)}`);
+  }
+  for (const code of document.querySelectorAll("article :not(pre) > code"))
+    if (code.innerText.length <= 24 && code.getClientRects().length > 1)
+      found.push(`broken code: ${code.innerText}`);
   return found;
 }"""
 
@@ -223,6 +232,18 @@ PREVIEWS = """async () => {
   return found;
 }"""
 
+
+# A word of two letters or more that stands twice; code may repeat the word that names it.
+TWICE = """() => {
+  const found = [];
+  for (const part of document.querySelectorAll("article :is(p, dt, figcaption, h1, h2, h3, h4)")) {
+    const copy = part.cloneNode(true);
+    for (const other of copy.querySelectorAll("code, .math, svg, script")) other.replaceWith("|");
+    const [twice] = copy.textContent.match(/\\b([a-z]{2,})\\s+\\1\\b/i) ?? [];
+    if (twice) found.push(`twice: ${twice}`);
+  }
+  return found;
+}"""
 
 # Notes that are not beside the text on a wide screen, or that lie on each other or off the screen.
 NOTES = """() => {
@@ -378,6 +399,7 @@ def complaints(visit):
         found.append(f"shifts: {shift:.3f}")
 
     found += page.evaluate(PREVIEWS) + page.evaluate(NOTES) + page.evaluate(LOOK)
+    found += page.evaluate(TWICE)
     page.evaluate(Axe().axe_script)
     page.evaluate(EMPTY)
     for theme in ("light", "dark"):
@@ -432,6 +454,13 @@ FAULTS = {
     "marks without room: Item": ("ul { padding: 0; }", "<ul><li>Item</li></ul>"),
     "another colour: Nowhere": ("", ""),
     "faded: Pale": ("", ""),
+    "faded caption: Long": (
+        "#box { width: 90px; overflow: auto; } #box table { width: 94px; }",
+        "<div id=box class=more-right tabindex=0><table><caption>Long</caption></table></div>",
+    ),
+    "faded for 4 px: Long": ("", ""),
+    "broken code: -log x": ("#tight { width: 30px; }", "<p id=tight><code>-log x</code></p>"),
+    "twice: The the": ("", "<p>The <b>the</b></p>"),
     "light: image-alt": ("", f"<img src={PIXEL}>"),
     "light: color-contrast": ("#pale { color: #ccc; }", "<p id=pale class=more-right>Pale</p>"),
     "dark: color-contrast": ("[data-theme=dark] #dim { color: #333; }", "<p id=dim>Dim</p>"),
@@ -651,6 +680,11 @@ def test_an_interactive_runs_resets_and_keeps_its_state(name, visit, record_prop
     buttons = box.locator(".buttons button")
     expected = [*run["steps"], "Run", "Reset"] if run else ["Reset"]
     assert buttons.all_inner_texts() == expected
+    # A window may change while the chart has no width; the visit fails if the browser complains.
+    hide = "(box, none) => { box.style.display = none; dispatchEvent(new Event('resize')); }"
+    for none in ("none", ""):
+        box.evaluate(hide, none)
+        chart.drawn()
     for width in (390, 1280):
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_function("""() => {
@@ -866,6 +900,13 @@ def test_the_first_five_figures_fit_a_phone(visit):
     assert all(fitting[:5])
 
 
+def test_the_index_has_the_width_of_a_phone(visit):
+    page = visit("genindex").page
+    page.set_viewport_size({"width": 390, "height": 900})
+    entries = page.locator(".genindextable li").all()
+    assert min(entry.bounding_box()["width"] for entry in entries[:9]) > 300
+
+
 def test_search_works_from_disk(browser, site):
     page = browser.new_page()
     problems = []
@@ -873,5 +914,8 @@ def test_search_works_from_disk(browser, site):
     page.goto((site / "search.html").as_uri() + "?q=logistic")
     page.locator("#search-results li a").first.wait_for(timeout=10_000)
     assert page.locator("#search-results li").count() >= 2
+    form = page.locator("article form.bd-search, .bd-search-container form")
+    icon, field = (form.locator(part).bounding_box() for part in ("i", "input"))
+    assert icon["x"] + icon["width"] <= field["x"]
     page.close()
     assert not problems

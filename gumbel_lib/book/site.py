@@ -42,6 +42,14 @@ PLAIN_CODE = ("n", "nn", "p", "w")
 # The head of a table, of two rows.
 ROW = r"<tr[^>]*>((?:(?!</tr>).)*)</tr>\s*"
 HEAD = re.compile(rf"<thead>\s*{ROW}{ROW}</thead>", re.DOTALL)
+# A table of Markdown, whose caption would scroll with it: before its id, the id, its words, the
+# link to it, and the rest.
+CAPTIONED = re.compile(
+    r'(<div class="pst-scrollable-table-container"><table[^>]*) id="([^"]+)">\s*'
+    r"<caption>((?:(?!</caption>).)*?)(<a [^<]*</a>)</caption>(.*?</table>\s*</div>)",
+    re.DOTALL,
+)
+SHORT = 24  # characters of code that a phone shows in one line
 # The name that the PDF of the whole book has in the site.
 PDF = "gumbel-max-executable.pdf"
 
@@ -270,9 +278,9 @@ def _let_panels_follow(vega: dict[str, Any]) -> None:
     columns = vega["layout"]["columns"]
     vega["layout"]["columns"] = {"signal": "beside"}
     beside = {"name": "beside", "update": f"room < {STACKED} ? 1 : {columns}"}
-    width = {
+    width = {  # 0 while the page hides the chart
         "name": "width" if vega.pop("width", None) else "childWidth",
-        "update": f"(room - {MARGIN} - {GAP} * (beside - 1)) / beside - {SIDE}",
+        "update": f"max(0, (room - {MARGIN} - {GAP} * (beside - 1)) / beside - {SIDE})",
     }
     others = [signal for signal in vega["signals"] if signal["name"] != width["name"]]
     vega["signals"] = [room, beside, width, *others]
@@ -352,9 +360,14 @@ def _tidy(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: 
     body = body.replace(bracket, f"{bracket}<wbr/>")
     # A browser may end a line at either side of a formula, so the marks around it become its own.
     formula = r'([(\[“‘]?)<span class="math">((?:(?!</mjx-container>).)*</mjx-container>)</span>'
-    marks = r"([.,;:!?)\]’”]*)"
+    marks = r"((?:-[a-z]+)?[.,;:!?)\]’”]*)"  # the p-quantile too
     body = re.sub(formula + marks, r'<span class="math">\1\2\3</span>', body, flags=re.DOTALL)
     body = HEAD.sub(_in_one_row, body)
+    body = re.sub("(<th[^>]*>)-", "\\1\N{MINUS SIGN}", body)  # after a hyphen a line may end
+    body = re.sub(r"\bz = (?=\d)", "z\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}", body)
+    body = re.sub("<code class=.*?</code>", _short, body, flags=re.DOTALL)
+    caption = r'<figure id="\2">\n<figcaption><p><span id="\2-caption">\3</span>\4</p></figcaption>'
+    body = CAPTIONED.sub(caption + r'\1 aria-labelledby="\2-caption">\5</figure>', body)
     words = r'class="dataframe"(?=(?:(?!</table>).)*<td>[^<]{25})'  # and not numbers
     body = re.sub(words, 'class="dataframe words"', body, flags=re.DOTALL)
     # The titles of theorems are headings to who moves from heading to heading.
@@ -381,6 +394,11 @@ def _in_one_row(head: re.Match[str]) -> str:
         return head[0]  # the columns have a name too
     cells = (second if "></th>" in first else first for first, second in pairs)
     return f"<thead><tr>{''.join(cells)}</tr></thead>"
+
+
+def _short(code: re.Match[str]) -> str:
+    words = html.unescape(re.sub("<[^>]*>", "", code[0]))
+    return code[0].replace('class="', 'class="short ', 1) if len(words) <= SHORT else code[0]
 
 
 def _named(table: re.Match[str]) -> str:

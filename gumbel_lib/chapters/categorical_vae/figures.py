@@ -111,7 +111,7 @@ def curves(steps: Any, losses: Mapping[str, Floats]) -> DescribedFigure:
         axes.plot(steps, middle, line, color=color, marker=marker, markersize=4, label=name)
         ends.append(f"{name} {middle[-1]:.3g}")
     low = min(float(values.min()) for values in losses.values())
-    axes.set(xlabel="step", ylabel="−log p(x), nats", xlim=(0, steps[-1]))
+    axes.set(xlabel="step", ylabel="−log p(x), nats", xlim=(0, 1.03 * steps[-1]))
     axes.set_ylim(np.floor(low), np.floor(low) + 10)
     axes.legend()
     runs = next(iter(losses.values())).shape[1]

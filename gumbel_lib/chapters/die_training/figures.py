@@ -170,7 +170,9 @@ def learned_path(path: Any, probs: Floats) -> DescribedFigure:
     for truth in np.unique(probs):
         faces = np.flatnonzero(probs == truth)
         text = f"face{'s' if faces.size > 1 else ''} {', '.join(map(str, faces))}"
-        axes.text(die + 0.025 * end, truth, text, fontsize=9, va="center")
+        axes.annotate(
+            text, (die, truth), (8, 0), textcoords="offset points", fontsize=9, va="center"
+        )
     axes.axvline(end, color=MUTED, linewidth=1)
     axes.text(die, 1.08 * probs.max(), "die", ha="center", fontsize=9, weight="bold")
     axes.set(xlabel="step", ylabel="softmax(logits)", xlim=(0, 1.3 * end))

@@ -18,7 +18,7 @@ def car_share(dissimilarity: Floats, share: Floats) -> DescribedFigure:
     axes.axhline(1 / 2, color=INK, linestyle=STYLES[1], linewidth=1.4, label="one bus")
     axes.axhline(1 / 3, color=MUTED, linestyle=STYLES[3], linewidth=1.4, label="logit, two buses")
     axes.set(xlabel="dissimilarity λ", ylabel="share of the car", xlim=(0, 1), ylim=(0.3, 0.55))
-    axes.legend(loc="upper right")
+    axes.legend(loc=(0.02, 0.2))
     return DescribedFigure(
         figure,
         f"Share of the car against the dissimilarity of the two buses. It falls from "

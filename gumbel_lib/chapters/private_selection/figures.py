@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from ..._checks import Floats
 from ...book.show import DescribedFigure
 from ...book.style import BLUE, INK, MUTED, NARROW, ORANGE, SERIES, STYLES, subplots
+
+EPSILON: dict[str, Any] = {"color": MUTED, "fontsize": 12, "textcoords": "offset points"}
 
 
 def losses(gaps: Floats, worst: Mapping[str, Floats], epsilon: float) -> DescribedFigure:
@@ -21,7 +24,7 @@ def losses(gaps: Floats, worst: Mapping[str, Floats], epsilon: float) -> Describ
         over = gaps[loss > epsilon + 1e-6]
         way = f"above epsilon from {over[0]:g} votes on" if over.size else "never above epsilon"
         texts.append(f"{name} {loss[0]:.3g} to {loss[-1]:.3g}, {way}")
-    axes.text(gaps[-1], epsilon + 0.03, "ε", color=MUTED, ha="right")
+    axes.annotate("ε", (gaps[-1], epsilon), (0, 5), ha="right", **EPSILON)
     axes.set(xlabel="votes between the two", ylabel="largest privacy loss", ylim=(0, None))
     axes.legend(loc="upper left")
     return DescribedFigure(
@@ -42,7 +45,7 @@ def coarse(
     axes.plot(gaps[shown], loss[shown], color=ORANGE, label="24-bit uniform")
     axes.axvline(edge, color=INK, linestyle=":", linewidth=1)
     axes.text(edge + 0.2, 0.4 * loss[shown].max(), "infinite", color=INK)
-    axes.text(gaps[0], epsilon + 0.1, "ε", color=MUTED)
+    axes.annotate("ε", (gaps[0], epsilon), (5, 5), **EPSILON)
     axes.set(xlabel="nats behind the leader", ylabel="privacy loss", xlim=(gaps[0], edge + 3))
     axes.legend(loc="upper left")
     near = {gap: loss[np.abs(gaps - gap).argmin()] for gap in (8, 14, 17)}
