@@ -24,7 +24,8 @@ WAYS = {
     "race": ((600, 200), None),
     "race, one row": ((600,), None),
     "race, a power of two": ((300, 512), None),
-    "race, several draws": ((90, 300), (4, 90)),
+    "race, several draws": ((90, 900), (2, 90)),
+    "race, several passes": ((1200, 900), (3, 1200)),
     "race in a few uniforms": ((600, 200), None),
     "race that is given up": ((90, 300), (4, 90)),
     "sums of a long row": ((300,), 999),
@@ -34,9 +35,8 @@ WAYS = {
 }
 CONSTANTS = {
     "rows, several chunks": {"_TOGETHER": 100},
-    "race, several draws": {"_CLASSES_PER_TRY": 1},
     "race in a few uniforms": {"_CHUNK_SIZE": 400},
-    "race that is given up": {"_CLASSES_PER_TRY": 5, "_FORESEEN": 1, "_CHUNK_SIZE": 1000},
+    "race that is given up": {"_CLASSES_PER_TRY": 12, "_FORESEEN": 1, "_CHUNK_SIZE": 1000},
     "sums without guides": {"_LEAST_GUIDED": 1000, "_COUNTED": 2},
     "sums in pieces": {"_TOGETHER": 70, "_LANES": 16},
     "sums, one row at a time": {"_TOGETHER": 300},
@@ -54,10 +54,15 @@ def use_interpreted(monkeypatch, constants):
         monkeypatch.setattr(compiled, name, value)
 
 
-@pytest.fixture(params=WAYS)
+# A loop is compiled with its constants, so that those with others are run by Python only.
+@pytest.fixture(params=[*WAYS, *(f"compiled {name}" for name in WAYS if name not in CONSTANTS)])
 def way(request, monkeypatch):
-    use_interpreted(monkeypatch, CONSTANTS.get(request.param, {}))
-    return WAYS[request.param]
+    name = request.param.removeprefix("compiled ")
+    if name == request.param:
+        use_interpreted(monkeypatch, CONSTANTS.get(name, {}))
+    else:
+        pytest.importorskip("numba")
+    return WAYS[name]
 
 
 @pytest.fixture(params=["interpreted", "compiled"])
@@ -90,6 +95,39 @@ def test_counts_agree_with_softmax(way, dtype, likely):
     assert_counts_agree(
         np.bincount(drawn, minlength=shape[-1]), special.softmax(logits.astype(float))
     )
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_a_way_is_what_its_name_says(name, monkeypatch):
+    passes = []
+
+    def race(rows, drawn, *others):
+        passes.append(compiled._race(rows, drawn, *others))
+        return passes[-1]
+
+    use_interpreted(monkeypatch, CONSTANTS.get(name, {}))
+    monkeypatch.setattr(compiled, "_kernels", lambda: (compiled._one, race, compiled._invert))
+    redrawn = []
+    by_sums = compiled._by_sums
+    monkeypatch.setattr(compiled, "_by_sums", lambda *a: redrawn.append(len(a[0])) or by_sums(*a))
+    shape, size = WAYS[name]
+    logits = np.random.default_rng(1).normal(scale=2, size=shape)
+    sample_compiled(logits, size=size, rng=np.random.default_rng(1))
+    assert bool(passes) == name.startswith("race")
+    if name in ("race, several passes", "race in a few uniforms"):
+        assert len(passes) > 1
+    if name == "race that is given up":
+        assert sum(redrawn) > 10
+
+
+def test_each_row_is_drawn_by_its_own_law(way):
+    """One class of each row can be drawn, and each row has another."""
+    shape, size = way
+    classes = np.random.default_rng(0).integers(shape[-1], size=shape[:-1])
+    logits = np.where(np.arange(shape[-1]) == classes[..., None], 1.0, -np.inf)
+    for rng in (np.random.default_rng(0), 0):
+        drawn = sample_compiled(logits, size=size, rng=rng)
+        assert np.array_equal(drawn, np.broadcast_to(classes, drawn.shape))
 
 
 @pytest.mark.skipif(not HAS_NUMBA, reason="Numba is not installed")
@@ -128,6 +166,9 @@ def test_a_masked_class_is_never_drawn(way, drawable):
     masked = np.isinf(logits)
     for rng in (Extremes(np.random.PCG64(5)), np.random.default_rng(5)):
         assert not masked[draw(logits, shape, size, rng)].any()
+    if shape == (6,):  # whose shortest way takes no generator of another class
+        for uniform in (0.0, 1 - 2.0**-53):
+            assert not masked[compiled._kernels()[0](logits, uniform)]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -145,18 +186,17 @@ def test_bad_logits_are_found_by_every_way(bad, way):
         sample_compiled(np.full(shape, -np.inf), size=size, rng=0)
 
 
-def test_exponentials_are_within_three_units_of_the_last_place():
+def test_exponentials_are_within_three_units_of_the_last_place(either):
     """Where the draw of two classes turns from one to the other tells the first one's weight."""
-    exponents = -np.geomspace(1e-18, 707, 3000)
-    logits = np.stack([exponents, np.zeros(3000)], axis=1)
+    exponents = -np.concatenate([np.geomspace(1e-18, 707.9, 3000), np.arange(1, 2000) * 0.3465])
+    exponents = exponents[exponents > -708]
+    logits = np.stack([exponents, np.zeros(exponents.size)], axis=1)
     weights = np.exp(exponents)
-    drawn = np.empty((3000, 1), np.int64)
-    total = 1 + weights
-    for units, expected in ((-3, 0), (3, 1)):
+    drawn = np.empty((exponents.size, 1), np.int64)
+    for units, expected in ((-4, 0), (4, 1)):  # NumPy's own are within one
         # As `_invert` has it, class 0 is drawn where level * total is below its weight.
-        level = weights * (1 + units * 2.0**-52) / total
-        level = np.where(level * total < weights, np.minimum(level, 1 - 2.0**-53), level)
-        assert compiled._invert(logits, level[:, None], drawn)
+        level = (weights + units * np.spacing(weights)) / (1 + weights)
+        assert compiled._kernels()[2](logits, level[:, None], drawn)
         off = np.flatnonzero(drawn[:, 0] != expected)
         assert not off.size, (units, exponents[off[:5]])
 
@@ -180,7 +220,8 @@ def test_shapes_and_refusals_are_those_of_the_other_sampler(either):
             None,
             *(s for n in range(4) for s in itertools.product((0, 1, 2, 3), repeat=n)),
         ]:
-            logits = np.where(rng.permutation(7) == 3, 0.0, -np.inf) + np.zeros((*batch, 1))
+            classes = rng.integers(7, size=batch)
+            logits = np.where(np.arange(7) == classes[..., None], 0.0, -np.inf)
             try:
                 expected = sample_categorical(logits, size=size, rng=0)
             except ValueError as error:
@@ -201,6 +242,39 @@ def test_bad_input_is_named(case, either):
             sample_compiled(**{"rng": rng, **arguments})
 
 
+@pytest.mark.parametrize("case", [case for case in BAD if "absurd" in case])
+def test_a_size_beyond_memory_is_told_as_it_came(case):
+    arguments, _ = BAD[case]
+    for rng in (0, np.random.default_rng(0)):
+        with pytest.raises(ValueError, match="^size: expected a result that fits") as error:
+            sample_compiled(**arguments, rng=rng)
+        assert str(error.value).endswith(f"got {arguments['size']!r}")
+
+
+def test_a_float_without_axes_is_named_too():
+    with pytest.raises(ValueError, match="^logits: expected at least one dimension"):
+        sample_compiled(np.array(1.0), rng=np.random.default_rng(0))
+
+
+@pytest.mark.skipif(not HAS_NUMBA, reason="Numba is not installed")
+def test_without_a_place_for_a_cache_nothing_is_lost(monkeypatch):
+    import numba
+
+    njit = numba.njit
+
+    def without_cache(loop, **options):
+        if options.pop("cache", False):
+            raise RuntimeError("cannot cache function: no locator available")
+        return njit(loop, **options)
+
+    monkeypatch.setattr(numba, "njit", without_cache)
+    compiled._kernels.cache_clear()
+    try:
+        assert sample_compiled([0.0, -np.inf], rng=0) == 0
+    finally:
+        compiled._kernels.cache_clear()
+
+
 @pytest.mark.parametrize("repeats", [None, (), (50,), (3, 4)])
 @pytest.mark.parametrize("shape", [(4,), (300,), (1, 90), (1, 300), (4, 90), (4, 300), (3, 4, 90)])
 def test_no_type_or_place_of_the_logits_changes_the_draws(shape, repeats, either):
@@ -210,6 +284,8 @@ def test_no_type_or_place_of_the_logits_changes_the_draws(shape, repeats, either
     spread[..., 0] = logits
     same = [logits.astype(t) for t in ("f2", "f4", "f8", ">f8", "g", "i1")]
     same += [logits.tolist(), spread[..., 0], np.asfortranarray(logits.astype(float))]
+    shifted = np.frombuffer(b"_" + logits.astype(float).tobytes(), np.float64, offset=1)
+    same.append(shifted.reshape(shape))  # not aligned, and read-only
     expected = sample_compiled(logits.astype(float), size=size, rng=np.random.default_rng(8))
     for other in same:
         drawn = sample_compiled(other, size=size, rng=np.random.default_rng(8))

@@ -23,7 +23,7 @@ _LAST = -1  # the default of `axis`, told from other numbers by identity: True i
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 # Classes up to which a single draw takes no race, since calls take the most time: 512 take 3 us
 # either way. An element of this array is a NumPy number in a quarter of the time of `np.int64`.
-_FEW = np.arange(512)
+_FEW = np.arange(512, dtype=np.int64)
 # Classes up to which several draws do not race: 129 take 0.5 us a row either way.
 _LEAST_RACE = 150
 # A try takes 45 ns, a class of the inverse CDF 2: a row races as long as that is worth it.
@@ -101,24 +101,27 @@ def sample_compiled(
 
     Notes
     -----
-    The first call with float32 or float64 logits compiles for some seconds, or reads what an
-    earlier process compiled and stored beside this module.
+    Each of three loops is compiled when it is first needed, once for float32 and once for float64,
+    in a second or two, or read from where Numba keeps what earlier processes compiled.
 
     Rows of K > 150 classes, or for a single draw K > 512, race where the draws of a row are
     expected to take fewer than K / 25 tries, 2 + sqrt(K) / 6 each. After 64 tries of a row the rest
     is foreseen from the draws made so far; a row that would take more is drawn by its sums instead,
     all its draws anew. Which class is kept does not depend on how many tries it took, so the law
-    stays exact.
+    stays that of softmax.
 
     By its sums, a draw is the first class whose cumulative sum exceeds :math:`u` times the total,
     with :math:`u` uniform on [0, 1). For d draws of a row, where these are many, the search begins
     at one of some :math:`\sqrt{K d}` guides.
 
-    Logits are rounded to float64, and so are their differences from the largest. Exponentials are
-    within 3 units in the last place, those of less than -708 are 0. Half precision, integers and
-    logits that do not lie in one piece of memory, row by row, are copied. Beside logits and result,
-    a call holds up to some 2 MB, and what one row takes: 8 bytes a class, up to 24 with guides, or
-    for a race a few numbers for each block.
+    Logits are rounded to float64, and so are their differences from the largest, the sums, and the
+    exponentials, which are within 3 units in the last place; those of -708 and less are 0. A
+    uniform number has 53 bits. So classes that hold some 1e-16 of their row or less are drawn with
+    other tiny probabilities, or never, as they are by `sample_categorical`.
+
+    Logits that are no float32 or float64 array in one piece, row by row, are copied; they must not
+    change during the call. Beside logits and result, a call holds up to some 2 MB, and what one row
+    takes: 8 bytes a class, 24 with guides, or for a race some hundredths of the logits.
 
     References
     ----------
@@ -140,9 +143,11 @@ def sample_compiled(
         type(logits) is np.ndarray
         and type(rng) is np.random.Generator
         and axis is _LAST
+        and logits.ndim
         and logits.size
         and logits.dtype in _FLOATS
-        and logits.flags.c_contiguous
+        and (flags := logits.flags).c_contiguous
+        and flags.aligned
     ):
         width = logits.shape[-1]
         if size is None and logits.ndim <= 2:
@@ -166,32 +171,34 @@ def sample_compiled(
             and all(type(length) is int and length > 0 for length in lengths)
         ):
             if size is None or logits.size == width:
-                return _draw(logits.reshape(-1, width), lengths, rng)
+                return _draw(logits.reshape(-1, width), lengths, rng, size)
             if lengths[len(lengths) - len(batch) :] == batch:
                 number = logits.size // width
-                matrix = _draw(
-                    logits.reshape(-1, width), (number, math.prod(lengths) // number), rng
-                )
+                shape = number, math.prod(lengths) // number
+                matrix = _draw(logits.reshape(-1, width), shape, rng, size)
                 return matrix.T.reshape(lengths)
 
     values = as_rows(logits, axis)
     batch, width = values.shape[:-1], values.shape[-1]
-    shape = batch if size is None else as_shape(size, batch)
+    lengths = batch if size is None else as_shape(size, batch)
     generator = as_generator(rng)
-    if 0 in shape:
-        return np.empty(shape, np.int64)
+    if 0 in lengths:
+        return np.empty(lengths, np.int64)
     if values.dtype not in _FLOATS:
         values = values.astype(np.float32 if values.dtype == np.float16 else np.float64)
-    rows = np.ascontiguousarray(values).reshape(-1, width)
-    of_batch, of_repeats = axes_of(shape, batch)
-    repeated = math.prod(shape[i] for i in of_repeats)
-    drawn = _draw(rows, (len(rows), repeated), generator)
-    return in_order(drawn, shape, of_batch + of_repeats)
+    rows = np.require(values, requirements="CA").reshape(-1, width)
+    of_batch, of_repeats = axes_of(lengths, batch)
+    repeated = math.prod(lengths[i] for i in of_repeats)
+    drawn = _draw(rows, (len(rows), repeated), generator, size)
+    return in_order(drawn, lengths, of_batch + of_repeats)
 
 
-def _draw(rows: Rows, shape: tuple[int, ...], rng: np.random.Generator) -> Indices:
-    """Draws of each row, as an array of this shape whose first axes are those of the rows."""
-    drawn = room_for(shape, shape)
+def _draw(rows: Rows, shape: tuple[int, ...], rng: np.random.Generator, size: Any) -> Indices:
+    """Draws of each row, in this shape, whose first axes are those of the rows.
+
+    `size` is what the caller asked for.
+    """
+    drawn = room_for(shape, size)
     matrix = drawn.reshape(len(rows), -1)
     width = rows.shape[1]
     least = _FEW.size if drawn.size == 1 else _LEAST_RACE
@@ -204,7 +211,9 @@ def _draw(rows: Rows, shape: tuple[int, ...], rng: np.random.Generator) -> Indic
     for start in range(0, given_up.size, step):
         some = given_up[start : start + step]
         found = matrix[some]
-        _by_sums(rows[some], found, rng)
+        # A long row is not copied.
+        chunk = rows[some] if step > 1 else rows[some[0] : some[0] + 1]
+        _by_sums(chunk, found, rng)
         matrix[some] = found
     return drawn[()]
 
@@ -216,7 +225,7 @@ def _tries(width: int) -> float:
 
 def _by_race(rows: Rows, drawn: Indices, rng: np.random.Generator) -> None:
     """The race of blocks; rows that it gives up have a first draw of -1."""
-    # For a wide row, uniforms take less than a hundredth of the time in which it is read.
+    # For a wide row, uniforms take some hundredths of the time in which it is read.
     width = rows.shape[1]
     tries = 8 + min(int(drawn.size * _tries(width)), _CHUNK_SIZE // 4) + width // 512
     done = 0
@@ -229,10 +238,11 @@ def _by_race(rows: Rows, drawn: Indices, rng: np.random.Generator) -> None:
 
 def _by_sums(rows: Rows, drawn: Indices, rng: np.random.Generator) -> None:
     """The inverse CDF."""
+    invert = _kernels()[2]
     # The uniforms lie where the draws come to lie.
     levels = drawn.view(np.float64)
     rng.random(out=levels)
-    if not _kernels()[2](rows, levels, drawn):
+    if not invert(rows, levels, drawn):
         check_logits(rows, -1)
 
 
@@ -241,8 +251,12 @@ def _kernels() -> tuple[Callable[..., Any], ...]:
     """The loops below, compiled."""
     import numba
 
+    loops = (_one, _race, _invert)
     # Python's lock is let go, so that threads can draw side by side.
-    return tuple(numba.njit(loop, nogil=True, cache=True) for loop in (_one, _race, _invert))
+    try:
+        return tuple(numba.njit(loop, nogil=True, cache=True) for loop in loops)
+    except RuntimeError:  # there is no folder that Numba may write its cache to
+        return tuple(numba.njit(loop, nogil=True) for loop in loops)
 
 
 # Written so that processors run several numbers of an inner loop at once: over slices from 0 on,
