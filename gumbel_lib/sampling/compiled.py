@@ -186,7 +186,7 @@ def sample_compiled(
         return np.empty(lengths, np.int64)
     if values.dtype not in _FLOATS:
         values = values.astype(np.float32 if values.dtype == np.float16 else np.float64)
-    rows = np.require(values, requirements="CA").reshape(-1, width)
+    rows = np.require(values, requirements=("C", "A")).reshape(-1, width)
     of_batch, of_repeats = axes_of(lengths, batch)
     repeated = math.prod(lengths[i] for i in of_repeats)
     drawn = _draw(rows, (len(rows), repeated), generator, size)
