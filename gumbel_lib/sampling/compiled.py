@@ -66,8 +66,8 @@ def sample_compiled(
 ) -> Indices:
     r"""Exact draws from softmax(logits), as `sample_categorical` makes them, in compiled loops.
 
-    A compiled loop spares the calls and the passes over memory of which NumPy's way consists. So
-    two methods are enough. Where there are few draws of a wide row, blocks of classes race at their
+    A compiled loop spares calls of Python, and arrays that are written and read again. So two
+    methods are enough. Where there are few draws of a wide row, blocks of classes race at their
     upper bounds (see `sample_categorical`, where the race is explained); otherwise a draw is looked
     up in the cumulative sums of its row.
 
@@ -92,7 +92,7 @@ def sample_compiled(
     Raises
     ------
     ModuleNotFoundError
-        If Numba is not installed; ``pip install numba`` brings it.
+        If Numba is not installed; ``pip install -e ".[compiled]"`` brings it to a clone.
     TypeError
         If an argument is of the wrong kind.
     ValueError
@@ -101,18 +101,20 @@ def sample_compiled(
 
     Notes
     -----
-    Each of three loops is compiled when it is first needed, once for float32 and once for float64,
-    in a second or two, or read from where Numba keeps what earlier processes compiled.
+    Three loops (a single draw of a short row, the race, the inverse CDF) are each compiled when
+    first needed, once for float32 and once for float64, in a second or two, or read from where
+    Numba keeps what earlier processes compiled.
 
-    Rows of K > 150 classes, or for a single draw K > 512, race where the draws of a row are
-    expected to take fewer than K / 25 tries, 2 + sqrt(K) / 6 each. After 64 tries of a row the rest
+    A try of a race proposes one class, and keeps or rejects it. Rows of K > 150 classes, or for a
+    single draw K > 512, race where the draws of a row are expected to take fewer than K / 25 tries:
+    2 + sqrt(K) / 6 a draw, as logits of standard deviation 2 take. After 64 tries of a row the rest
     is foreseen from the draws made so far; a row that would take more is drawn by its sums instead,
     all its draws anew. Which class is kept does not depend on how many tries it took, so the law
     stays that of softmax.
 
     By its sums, a draw is the first class whose cumulative sum exceeds :math:`u` times the total,
     with :math:`u` uniform on [0, 1). For d draws of a row, where these are many, the search begins
-    at one of some :math:`\sqrt{K d}` guides.
+    at one of some :math:`\sqrt{K d}` guides, the classes that evenly spaced levels belong to.
 
     Logits are rounded to float64, and so are their differences from the largest, the sums, and the
     exponentials, which are within 3 units in the last place; those of -708 and less are 0. A
