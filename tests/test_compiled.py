@@ -54,8 +54,13 @@ def use_interpreted(monkeypatch, constants):
         monkeypatch.setattr(compiled, name, value)
 
 
-# A loop is compiled with its constants, so that those with others are run by Python only.
-@pytest.fixture(params=[*WAYS, *(f"compiled {name}" for name in WAYS if name not in CONSTANTS)])
+# A loop is compiled with its constants, so that those with others are run by Python only; and for
+# Python a million logits take too long.
+BY_PYTHON = [name for name in WAYS if name != "race, several passes"]
+COMPILED = [f"compiled {name}" for name in WAYS if name not in CONSTANTS]
+
+
+@pytest.fixture(params=BY_PYTHON + COMPILED)
 def way(request, monkeypatch):
     name = request.param.removeprefix("compiled ")
     if name == request.param:
@@ -83,7 +88,7 @@ def draw(logits, shape, size, rng):
     )
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("likely", [0.0, 9.0])
 def test_counts_agree_with_softmax(way, dtype, likely):
     shape, size = way
