@@ -3,9 +3,9 @@
 A cell is a number of rows, of classes and of draws a row, a type and a kind of logits. At each cell
 the peers draw from the same logits in one process, in turn; a round gives the ratio of a peer's
 time to that of `sample_categorical`, and the median, least and largest of the rounds are stored.
-`sample_compiled`, where Numba is installed, is timed as a peer, but competes with the others. Short
-calls are timed in loops. Peers far from the best are timed once. Everything runs on the CPU, ours
-in one thread.
+Where Numba is installed, `sample_compiled` takes part in every round, and the report compares the
+peers with it too. Short calls are timed in loops. Peers far from the best are timed once.
+Everything runs on the CPU, ours in one thread.
 
 The figures are stored beside this file as they come, for the chapter `scale`. A run that was
 interrupted goes on where it stopped, unless the machine, a library or the code has changed since; a

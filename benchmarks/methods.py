@@ -14,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from gumbel_lib.sampling import categorical
+from gumbel_lib.sampling._rows import num_blocks_of
 
 ROWS = (1, 3, 8, 64, 1000)
 CLASSES = (2, 4, 11, 32, 64, 128, 129, 300, 1000, 3000, 10_000, 30_000, 100_000, 1_000_000)
@@ -35,7 +36,7 @@ def microseconds(method: categorical.Method, logits: np.ndarray, draws: int) -> 
     index = np.empty((len(logits), draws), np.int64)
     width = draws + logits.shape[1]
     if method is categorical._by_blocks:
-        width = draws + categorical._num_blocks(logits.shape[1])
+        width = draws + num_blocks_of(logits.shape[1])
     step = max(1, categorical._CHUNK_SIZE // width)
 
     def draw() -> None:

@@ -113,7 +113,7 @@ def further_methods(logits: np.ndarray, draws: int) -> dict[str, Draw]:
 
 @functools.cache
 def numba_inverse() -> Any:
-    """Row by row, one pass for the weights and one search a draw; ours is compiled too."""
+    """Row by row, one pass for the weights and one search a draw; our loops are compiled too."""
     import numba
 
     @numba.njit

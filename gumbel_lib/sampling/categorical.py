@@ -21,8 +21,8 @@ from ._rows import (
     axes_of,
     check_row_max,
     in_order,
+    num_blocks_of,
     room_for,
-    weights_of,
 )
 
 Floats = NDArray[np.floating[Any]]
@@ -241,7 +241,7 @@ def sample_categorical(
 
     # Plan: the method, the rows of a chunk and those of a task.
     draw = _plan(num_rows, num_classes, repeated)
-    width = repeated + (_num_blocks(num_classes) if draw is _by_blocks else num_classes)
+    width = repeated + (num_blocks_of(num_classes) if draw is _by_blocks else num_classes)
     rows_a_task = max(1, min(_TASK_SIZE // width, _TASK_LOGITS // num_classes))
     rows_at_once = max(1, min(rows_a_task, _CHUNK_SIZE // width))
     matrix: Floats | None
@@ -406,6 +406,14 @@ def _predicted(num_rows: int, num_classes: int, repeated: int) -> dict[Method, f
     return times
 
 
+def _weights(rows: Floats, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+    """The exponentials of the differences from the largest logit of each row."""
+    row_max = rows.max(axis=1).astype(np.float64)
+    check_row_max(row_max)
+    weights: NDArray[np.float64] = np.subtract(rows, row_max[:, None], out=out)
+    return np.exp(weights, out=weights)
+
+
 def _first_above(
     sums: NDArray[np.float64],
     first: Indices,
@@ -473,7 +481,7 @@ def _by_sums(rows: Floats, index: Indices, rng: np.random.Generator, share: Shar
     width = -(-num_classes // _HEIGHT)
     grid = np.zeros((num_rows, _HEIGHT, width))
     flat = grid.reshape(num_rows, -1)
-    weights = weights_of(rows, out=flat[:, :num_classes])
+    weights = _weights(rows, out=flat[:, :num_classes])
     if _settles_sure(weights, rows, index, rng, share, _by_sums):
         return
     # Down the columns NumPy adds many numbers at a time, along them each must wait for the last.
@@ -501,7 +509,7 @@ def _by_sums(rows: Floats, index: Indices, rng: np.random.Generator, share: Shar
 
 def _by_search(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
     """A binary search of the cumulative sums of each row."""
-    weights = weights_of(rows)
+    weights = _weights(rows)
     if _settles_sure(weights, rows, index, rng, share, _by_search):
         return
     cumulative = np.cumsum(weights, axis=1, out=weights)
@@ -512,7 +520,7 @@ def _by_search(rows: Floats, index: Indices, rng: np.random.Generator, share: Sh
 
 def _by_table(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
     """The indexed inverse CDF: a table of guides tells where each search begins."""
-    weights = weights_of(rows)
+    weights = _weights(rows)
     if _settles_sure(weights, rows, index, rng, share, _by_table):
         return
     repeated = index.shape[1]
@@ -594,19 +602,10 @@ def _settles_sure(
     return True
 
 
-def _num_blocks(num_classes: int) -> int:
-    """The power of two at or above sqrt(2K)."""
-    # With n blocks a draw takes at most K/n tries on average. If a try costs as much as two blocks,
-    # n + 2K/n is least at sqrt(2K). A quarter of that takes 2 to 14 times as long for many rows of
-    # 128,000 to 300 classes, one of which holds nearly all. A power of two suits the search by
-    # halves.
-    return 1 << math.ceil(math.log2(2 * num_classes) / 2)
-
-
 def _by_blocks(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
     """The race of blocks: of neighbours, or, where there are few, of every num_blocks-th class."""
     num_rows, num_classes = rows.shape
-    num_blocks = _num_blocks(num_classes)
+    num_blocks = num_blocks_of(num_classes)
     height = -(-num_classes // num_blocks)
     bounds: Floats
     if num_blocks > _SIDE_BY_SIDE:

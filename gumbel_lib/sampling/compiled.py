@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._checks import Rng, as_generator, check_logits
-from ._rows import MOST_AXES, as_rows, as_shape, axes_of, in_order, room_for
+from ._rows import MOST_AXES, as_rows, as_shape, axes_of, in_order, num_blocks_of, room_for
 
 Rows = NDArray[np.floating[Any]]
 Indices = NDArray[np.int64]
@@ -53,7 +53,7 @@ _LN2, _LN2_REST = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11, _C12 = (
     1 / math.factorial(n) for n in range(2, 13)
 )
-# exp of less is taken for 0: beside a weight of 1 nobody can tell.
+# exp of this and less is taken for 0: beside a weight of 1 nobody can tell.
 _LEAST_EXPONENT = -708.0
 
 
@@ -119,7 +119,8 @@ def sample_compiled(
     Logits are rounded to float64, and so are their differences from the largest, the sums, and the
     exponentials, which are within 3 units in the last place; those of -708 and less are 0. A
     uniform number has 53 bits. So classes that hold some 1e-16 of their row or less are drawn with
-    other tiny probabilities, or never, as they are by `sample_categorical`.
+    other tiny probabilities, or never, as by the lines, sums, search and table of
+    `sample_categorical`.
 
     Logits that are no float32 or float64 array in one piece, row by row, are copied; they must not
     change during the call. Beside logits and result, a call holds up to some 2 MB, and what one row
@@ -229,10 +230,11 @@ def _by_race(rows: Rows, drawn: Indices, rng: np.random.Generator) -> None:
     """The race of blocks; rows that it gives up have a first draw of -1."""
     # For a wide row, uniforms take some hundredths of the time in which it is read.
     width = rows.shape[1]
+    num_blocks = min(num_blocks_of(width), _MOST_BLOCKS)
     tries = 8 + min(int(drawn.size * _tries(width)), _CHUNK_SIZE // 4) + width // 512
     done = 0
     while done < drawn.size:
-        reached = _kernels()[1](rows, drawn, done, rng.random((tries, 3)))
+        reached = _kernels()[1](rows, drawn, done, rng.random((tries, 3)), num_blocks)
         if reached == done:  # too few for a single draw
             tries *= 4
         done = reached
@@ -262,7 +264,8 @@ def _kernels() -> tuple[Callable[..., Any], ...]:
 
 
 # Written so that processors run several numbers of an inner loop at once: over slices from 0 on,
-# and without branches. A maximum keeps NaN, for which `x > y` is false.
+# and without branches. No loop calls another, so that Python runs them too where Numba is missing.
+# A maximum keeps NaN, for which `x > y` is false.
 
 
 def _one(row: Rows, uniform: float) -> int:
@@ -282,13 +285,13 @@ def _one(row: Rows, uniform: float) -> int:
     return k
 
 
-def _race(rows: Rows, drawn: Indices, start: int, uniforms: NDArray[np.float64]) -> int:
+def _race(
+    rows: Rows, drawn: Indices, start: int, uniforms: NDArray[np.float64], num_blocks: int
+) -> int:
     """Draws from number `start` on, and the number of the first for which no uniforms were left."""
     num_rows, width = rows.shape
     repeated = drawn.shape[1]
-    # Block b holds each num_blocks-th class, and there are as many as `sample_categorical` has.
-    num_blocks = min(1 << math.ceil(math.log2(2 * width) / 2), _MOST_BLOCKS)
-    height = -(-width // num_blocks)
+    height = -(-width // num_blocks)  # block b holds each num_blocks-th class
     bounds, sums = np.empty(num_blocks, rows.dtype), np.empty(num_blocks)
     used = 0
     for i in range(start // repeated, num_rows):

@@ -233,6 +233,16 @@ class TestGrid:
         worst = min((c for c in cells if c["best"]), key=lambda cell: cell["ratio"]["a peer"][0])
         assert figures.grid(cells).description.endswith(f"at {figures.cell_name(worst)}.")
 
+    @settings(max_examples=12, deadline=None)
+    @given(grids())
+    def test_a_map_of_another_sampler_has_its_times_as_the_unit(self, cells):
+        cells = [cell for cell in cells if cell["best"]]
+        other = figures.relative_to(cells, "other")
+        for cell, found in zip(cells, other, strict=True):
+            peer = cell["ratio"]["a peer"][0]
+            assert found == cell | {"ratio": {"a peer": [peer / 0.001]}}
+        assert "a multiple of other's by rows" in figures.grid(other, "other").description
+
 
 class TestInteractive:
     """The interactive of scale agrees with the formula of the chapter, and its darts with NumPy."""
