@@ -17,33 +17,33 @@ from gumbel_lib.sampling import compiled, sample_categorical, sample_compiled
 # constants that makes few logits seem many.
 WAYS = {
     "one draw": ((6,), None),
+    "one draw of a long row": ((1, 300), None),
     "rows": ((900, 6), None),
     "rows, several chunks": ((40, 3, 60), None),
     "one row, several draws": ((6,), 999),
     "several draws of rows": ((8, 6), (50, 8)),
-    "race": ((600, 200), None),
-    "race, one row": ((600,), None),
+    "race": ((600, 256), None),
+    "race, one row": ((2500,), None),
     "race, a power of two": ((300, 512), None),
     "race, several draws": ((90, 900), (2, 90)),
     "race, several passes": ((1200, 900), (3, 1200)),
-    "race in a few uniforms": ((600, 200), None),
+    "race in a few uniforms": ((600, 256), None),
     "race that is given up": ((90, 300), (4, 90)),
     "sums of a long row": ((300,), 999),
     "sums without guides": ((300,), 999),
+    "sums without guides, rows": ((90, 300), (10, 90)),
     "sums in pieces": ((300,), 999),
-    "sums, one row at a time": ((90, 300), (10, 90)),
 }
 CONSTANTS = {
-    "rows, several chunks": {"_TOGETHER": 100},
+    "rows, several chunks": {"_TOGETHER": 100, "_LEAST_ROWS": 7},
     "race in a few uniforms": {"_CHUNK_SIZE": 400},
     "race that is given up": {"_CLASSES_PER_TRY": 12, "_FORESEEN": 1, "_CHUNK_SIZE": 1000},
-    "sums without guides": {"_LEAST_GUIDED": 1000, "_COUNTED": 2},
-    "sums in pieces": {"_TOGETHER": 70, "_LANES": 16},
-    "sums, one row at a time": {"_TOGETHER": 300},
+    "sums without guides": {"_LEAST_GUIDED": 1000},
+    "sums in pieces": {"_TOGETHER": 70, "_LANES": 16, "_COUNTED": 2},
 }
 
 
-INTERPRETED = compiled._one, compiled._race, compiled._invert
+INTERPRETED = compiled._one, compiled._rows, compiled._race, compiled._invert
 HAS_NUMBA = importlib.util.find_spec("numba") is not None
 
 
@@ -111,7 +111,7 @@ def test_a_way_is_what_its_name_says(name, monkeypatch):
         return passes[-1]
 
     use_interpreted(monkeypatch, CONSTANTS.get(name, {}))
-    monkeypatch.setattr(compiled, "_kernels", lambda: (compiled._one, race, compiled._invert))
+    monkeypatch.setattr(compiled, "_kernels", lambda: (*INTERPRETED[:2], race, INTERPRETED[3]))
     redrawn = []
     by_sums = compiled._by_sums
     monkeypatch.setattr(compiled, "_by_sums", lambda *a: redrawn.append(len(a[0])) or by_sums(*a))
@@ -197,12 +197,12 @@ def test_exponentials_are_within_three_units_of_the_last_place(either):
     exponents = exponents[exponents > -708]
     logits = np.stack([exponents, np.zeros(exponents.size)], axis=1)
     weights = np.exp(exponents)
-    drawn = np.empty((exponents.size, 1), np.int64)
+    drawn = np.empty(exponents.size, np.int64)
     for units, expected in ((-4, 0), (4, 1)):  # NumPy's own are within one
-        # As `_invert` has it, class 0 is drawn where level * total is below its weight.
+        # As `_rows` has it, class 0 is drawn where level * total is below its weight.
         level = (weights + units * np.spacing(weights)) / (1 + weights)
-        assert compiled._kernels()[2](logits, level[:, None], drawn)
-        off = np.flatnonzero(drawn[:, 0] != expected)
+        assert compiled._kernels()[1](logits, level, drawn)
+        off = np.flatnonzero(drawn != expected)
         assert not off.size, (units, exponents[off[:5]])
 
 

@@ -20,34 +20,36 @@ Indices = NDArray[np.int64]
 # were taken on a two-core x86-64 machine.
 
 _LAST = -1  # the default of `axis`, told from other numbers by identity: True is no 1
-_FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
-# Classes up to which a single draw takes no race, since calls take the most time: 512 take 3 us
-# either way. An element of this array is a NumPy number in a quarter of the time of `np.int64`.
-_FEW = np.arange(512, dtype=np.int64)
-# Classes up to which several draws do not race: 129 take 0.5 us a row either way.
-_LEAST_RACE = 150
-# A try takes 45 ns, a class of the inverse CDF 2: a row races as long as that is worth it.
-_CLASSES_PER_TRY = 25
+_FLOATS, _INT64 = (np.dtype(np.float64), np.dtype(np.float32)), np.dtype(np.int64)
+# Classes up to which a single draw takes no race: 2048 take 4 us either way. An element of this
+# array is a NumPy number in a quarter of the time of `np.int64`.
+_FEW = np.arange(2048, dtype=_INT64)
+# Classes up to which rows are drawn side by side and do not race: 200 take 0.5 us either way.
+_LEAST_RACE = 200
+# A try takes 60 ns, a class 1.5 more by sums than in a race: a row races as long as that pays.
+_CLASSES_PER_TRY = 40
 # Tries of a row after which the rest is foreseen.
 _FORESEEN = 64
 # Side by side, more blocks leave the fastest cache.
 _MOST_BLOCKS = 1 << 10
 # Numbers of a chunk, 0.5 MB. A quarter as many tries, and half as many guides, are made at once.
 _CHUNK_SIZE = 1 << 16
-# Exponentials that are taken together, for which several short rows share a pass.
-_TOGETHER = 1 << 11
-# Classes from which the largest logit of a row is looked for in as many lanes, since one number
-# would wait for the last: 0.4 ns a class in place of 1.3.
+# Exponentials that are taken together, and rows that are drawn side by side, if so many together
+# have no more: both stay in the fastest cache. Of 16 rows or more a processor makes good use.
+_TOGETHER, _LEAST_ROWS, _MOST_ROWS = 1 << 11, 16, 1 << 8
+# Numbers among which the largest is looked for side by side, and draws whose search goes on side by
+# side, since one would wait for the last: 0.2 ns a class in place of 1.3, and 15 a draw in place of
+# 25 to 200.
 _LANES = 64
 # Draws a row from which a search begins at a guide, and how many classes pay for such a draw: to
-# make guides takes 1.5 ns a class, and they save 25 a draw.
-_LEAST_GUIDED, _CLASSES_PER_DRAW = 8, 16
+# make guides takes 1.5 ns a class, and they save 5 to 10 a draw.
+_LEAST_GUIDED, _CLASSES_PER_DRAW = 8, 2
 # Classes among which a draw is counted instead of searched.
 _COUNTED = 16
 
 # exp(x) = 2^n exp(r), where r, at most log(2) / 2, is x less n log(2). That has two parts, as in
 # fdlibm, of which the first times n is exact. Up to r^12 / 12! the series of exp(r) is 2e-16 from
-# its limit. A loop over it takes 1.2 ns a number, since a processor runs eight at once; calls of
+# its limit. A loop over it takes 0.7 ns a number, since a processor runs eight at once; calls of
 # `math.exp` take 4.5.
 _LN2, _LN2_REST = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 _C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11, _C12 = (
@@ -101,26 +103,28 @@ def sample_compiled(
 
     Notes
     -----
-    Three loops (a single draw of a short row, the race, the inverse CDF) are each compiled when
-    first needed, once for float32 and once for float64, in a second or two, or read from where
-    Numba keeps what earlier processes compiled.
+    Four loops (one draw of one row, one draw of each of many short rows, the race, the inverse CDF)
+    are each compiled when first needed, once for float32 and once for float64, in a second or two,
+    or read from where Numba keeps what earlier processes compiled.
 
-    A try of a race proposes one class, and keeps or rejects it. Rows of K > 150 classes, or for a
-    single draw K > 512, race where the draws of a row are expected to take fewer than K / 25 tries:
-    2 + sqrt(K) / 6 a draw, as logits of standard deviation 2 take. After 64 tries of a row the rest
-    is foreseen from the draws made so far; a row that would take more is drawn by its sums instead,
-    all its draws anew. Which class is kept does not depend on how many tries it took, so the law
-    stays that of softmax.
+    A try of a race proposes one class, and keeps or rejects it. Rows of K > 200 classes, or for a
+    single draw K > 2048, race where the draws of a row are expected to take fewer than K / 40
+    tries: 2 + sqrt(K) / 6 a draw, as logits of standard deviation 2 take. After 64 tries of a row
+    the rest is foreseen from the draws made so far; a row that would take more is drawn by its sums
+    instead, all its draws anew. Which class is kept does not depend on how many tries it took, so
+    the law stays that of softmax.
 
     By its sums, a draw is the first class whose cumulative sum exceeds :math:`u` times the total,
-    with :math:`u` uniform on [0, 1). For d draws of a row, where these are many, the search begins
-    at one of some :math:`\sqrt{K d}` guides, the classes that evenly spaced levels belong to.
+    with :math:`u` uniform on [0, 1). It is found by halves, where a step of the search is taken for
+    64 draws before the next, since one draw must wait for memory. For d >= K / 2 draws of a row the
+    search begins at one of some :math:`\sqrt{K d}` guides, the classes that evenly spaced levels
+    belong to. Short rows are drawn side by side, class by class.
 
     Logits are rounded to float64, and so are their differences from the largest, the sums, and the
     exponentials, which are within 3 units in the last place; those of -708 and less are 0. A
-    uniform number has 53 bits. So classes that hold some 1e-16 of their row or less are drawn with
-    other tiny probabilities, or never, as by the lines, sums, search and table of
-    `sample_categorical`.
+    product and a sum are rounded once where the processor can. A uniform number has 53 bits. So
+    classes that hold some 1e-16 of their row or less are drawn with other tiny probabilities, or
+    never, as by the lines, sums, search and table of `sample_categorical`.
 
     Logits that are no float32 or float64 array in one piece, row by row, are copied; they must not
     change during the call. Beside logits and result, a call holds up to some 2 MB, and what one row
@@ -146,27 +150,28 @@ def sample_compiled(
         type(logits) is np.ndarray
         and type(rng) is np.random.Generator
         and axis is _LAST
-        and logits.ndim
-        and logits.size
         and logits.dtype in _FLOATS
         and (flags := logits.flags).c_contiguous
         and flags.aligned
+        and (shape := logits.shape)
+        and logits.size
     ):
-        width = logits.shape[-1]
-        if size is None and logits.ndim <= 2:
-            if logits.size == width <= _FEW.size:
-                row = logits if logits.ndim == 1 else logits[0]
-                if (index := _kernels()[0](row, rng.random())) >= 0:
-                    found: Any = _FEW[index] if logits.ndim == 1 else _FEW[index, None].copy()
-                    return found  # type: ignore[no-any-return]
+        width = shape[-1]
+        if size is None and len(shape) <= 2:
+            if logits.size == width <= len(_FEW):
+                if (index := _kernels()[0](logits, rng.random())) >= 0:
+                    if len(shape) == 1:
+                        return _FEW[index]  # type: ignore[no-any-return]
+                    drawn = np.empty(1, _INT64)
+                    drawn[0] = index
+                    return drawn
                 check_logits(logits, -1)
-            elif width <= _LEAST_RACE:
-                levels = rng.random((len(logits), 1))
-                drawn: Indices = levels.view(np.int64)
-                if _kernels()[2](logits, levels, drawn):
-                    return drawn[:, 0]
+            elif width <= _LEAST_RACE and logits.size <= _CHUNK_SIZE:
+                drawn = np.empty(shape[0], _INT64)
+                if _kernels()[1](logits, rng.random(shape[0]), drawn):
+                    return drawn
                 check_logits(logits, -1)
-        batch = logits.shape[:-1]
+        batch = shape[:-1]
         lengths = batch if size is None else (size,) if type(size) is int else size
         if (
             type(lengths) is tuple
@@ -204,7 +209,7 @@ def _draw(rows: Rows, shape: tuple[int, ...], rng: np.random.Generator, size: An
     drawn = room_for(shape, size)
     matrix = drawn.reshape(len(rows), -1)
     width = rows.shape[1]
-    least = _FEW.size if drawn.size == 1 else _LEAST_RACE
+    least = len(_FEW) if drawn.size == 1 else _LEAST_RACE
     if width <= least or width <= _CLASSES_PER_TRY * _tries(width) * matrix.shape[1]:
         _by_sums(rows, matrix, rng)
         return drawn[()]
@@ -231,10 +236,10 @@ def _by_race(rows: Rows, drawn: Indices, rng: np.random.Generator) -> None:
     # For a wide row, uniforms take some hundredths of the time in which it is read.
     width = rows.shape[1]
     num_blocks = min(num_blocks_of(width), _MOST_BLOCKS)
-    tries = 8 + min(int(drawn.size * _tries(width)), _CHUNK_SIZE // 4) + width // 512
+    tries = 8 + min(int(drawn.size * _tries(width)), _CHUNK_SIZE // 4) + width // 4096
     done = 0
     while done < drawn.size:
-        reached = _kernels()[1](rows, drawn, done, rng.random((tries, 3)), num_blocks)
+        reached = _kernels()[2](rows, drawn, done, rng.random((tries, 3)), num_blocks)
         if reached == done:  # too few for a single draw
             tries *= 4
         done = reached
@@ -242,11 +247,14 @@ def _by_race(rows: Rows, drawn: Indices, rng: np.random.Generator) -> None:
 
 def _by_sums(rows: Rows, drawn: Indices, rng: np.random.Generator) -> None:
     """The inverse CDF."""
-    invert = _kernels()[2]
     # The uniforms lie where the draws come to lie.
     levels = drawn.view(np.float64)
     rng.random(out=levels)
-    if not invert(rows, levels, drawn):
+    if levels.shape[1] == 1 and rows.shape[1] <= _LEAST_RACE:
+        found = _kernels()[1](rows, levels[:, 0], drawn[:, 0])
+    else:
+        found = _kernels()[3](rows, levels, drawn)
+    if not found:
         check_logits(rows, -1)
 
 
@@ -254,35 +262,142 @@ def _by_sums(rows: Rows, drawn: Indices, rng: np.random.Generator) -> None:
 def _kernels() -> tuple[Callable[..., Any], ...]:
     """The loops below, compiled."""
     import numba
+    from numba.extending import register_jitable
 
-    loops = (_one, _race, _invert)
-    # Python's lock is let go, so that threads can draw side by side.
+    for part in (_largest, _exponentiate, _sum_up):
+        register_jitable(part)
+    loops = (_one, _rows, _race, _invert)
+    # Python's lock is let go, so that threads can draw side by side. A product and a sum may be
+    # rounded once, which takes half as many instructions.
+    compile_ = functools.partial(numba.njit, nogil=True, fastmath={"contract"})
     try:
-        return tuple(numba.njit(loop, nogil=True, cache=True) for loop in loops)
+        return tuple(compile_(loop, cache=True) for loop in loops)
     except RuntimeError:  # there is no folder that Numba may write its cache to
-        return tuple(numba.njit(loop, nogil=True) for loop in loops)
+        return tuple(compile_(loop) for loop in loops)
 
 
 # Written so that processors run several numbers of an inner loop at once: over slices from 0 on,
-# and without branches. No loop calls another, so that Python runs them too where Numba is missing.
-# A maximum keeps NaN, for which `x > y` is false.
+# and without branches. Python runs them too, where Numba is missing.
 
 
-def _one(row: Rows, uniform: float) -> int:
-    """One draw of one row, or -1 where it has none."""
-    top = row[0]
-    for x in row:
+def _largest(row: Rows) -> Any:
+    """The largest logit of a row, or NaN if there is one, for which `x > y` is false."""
+    top, start = row[0], 0
+    if row.size >= 4 * _LANES:
+        start = row.size - row.size % _LANES
+        lanes = row[:_LANES].copy()
+        for column in range(_LANES, start, _LANES):
+            some = row[column : column + _LANES]
+            for b in range(some.size):
+                x, y = some[b], lanes[b]
+                lanes[b] = x if (x > y) | (x != x) else y
+        for x in lanes:
+            top = x if (x > top) | (x != x) else top
+    for k in range(start, row.size):
+        x = row[k]
         top = x if (x > top) | (x != x) else top
+    return top
+
+
+def _exponentiate(part: NDArray[np.float64]) -> None:
+    """exp of numbers that are 0 at most, in place."""
+    bits = part.view(np.int64)
+    for k in range(part.size):
+        x = part[k]
+        y = x if x > _LEAST_EXPONENT else _LEAST_EXPONENT
+        n = math.floor(y / math.log(2) + 0.5)
+        r = (y - n * _LN2) - n * _LN2_REST
+        part[k] = 1 + r * (1 + r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * (
+            _C7 + r * (_C8 + r * (_C9 + r * (_C10 + r * (_C11 + r * _C12))))))))))
+        )  # fmt: skip
+        bits[k] += np.int64(n) << 52  # times 2^n
+        part[k] = part[k] if x > _LEAST_EXPONENT else 0.0
+
+
+def _sum_up(row: Rows, sums: NDArray[np.float64]) -> bool:
+    """Cumulative sums of exp(row - its largest); False where a row has none."""
+    top, total = np.float64(_largest(row)), 0.0
     if not abs(top) < math.inf:
+        return False
+    for start in range(0, row.size, _TOGETHER):
+        part, some = sums[start : start + _TOGETHER], row[start : start + _TOGETHER]
+        for k in range(part.size):
+            part[k] = np.float64(some[k]) - top
+        _exponentiate(part)
+        # Four sums side by side, since each number of a sum must wait for the last.
+        size = part.size // 4
+        one, two, three, four = part[:size], part[size:], part[2 * size :], part[3 * size :]
+        t1, t2, t3, t4 = 0.0, 0.0, 0.0, 0.0
+        for k in range(size):
+            t1, t2, t3, t4 = t1 + one[k], t2 + two[k], t3 + three[k], t4 + four[k]
+            one[k], two[k], three[k], four[k] = t1, t2, t3, t4
+        for k in range(size, four.size):
+            t4 += four[k]
+            four[k] = t4
+        t2, t3, t4 = total + t1, total + t1 + t2, total + t1 + t2 + t3
+        for k in range(size):
+            one[k] += total
+            two[k] += t2
+            three[k] += t3
+        for k in range(four.size):
+            four[k] += t4
+        total = part[-1]
+    return True
+
+
+def _one(rows: Rows, uniform: float) -> int:
+    """One draw of one row by the inverse CDF, or -1 where it has none."""
+    row = rows.reshape(-1)
+    sums = np.empty(row.size)
+    if not _sum_up(row, sums):
         return -1
-    sums, total = np.empty(row.size), 0.0
+    level, found = uniform * sums[-1], 0
     for k in range(row.size):
-        total += math.exp(np.float64(row[k]) - np.float64(top))
-        sums[k] = total
-    k = 0
-    while sums[k] <= uniform * total:
-        k += 1
-    return k
+        found += sums[k] <= level
+    return found
+
+
+def _rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bool:
+    """A draw of each of some short rows by the inverse CDF; False where a row has none."""
+    num_rows, width = rows.shape
+    together = max(_LEAST_ROWS, min(_MOST_ROWS, _TOGETHER // width))
+    sums = np.empty(together * width)
+    top, level, found = np.empty(together), np.empty(together), np.empty(together, np.int64)
+    for first in range(0, num_rows, together):
+        # The classes of these rows lie one after the other, each with its logits side by side.
+        size = min(together, num_rows - first)
+        for i in range(size):
+            for k in range(width):
+                sums[k * size + i] = rows[first + i, k]
+        top[:size] = sums[:size]
+        for k in range(1, width):
+            part = sums[k * size : (k + 1) * size]
+            for i in range(part.size):
+                x, y = part[i], top[i]
+                top[i] = x if (x > y) | (x != x) else y
+        for i in range(size):
+            if not abs(top[i]) < math.inf:
+                return False
+        for k in range(width):
+            part = sums[k * size : (k + 1) * size]
+            for i in range(part.size):
+                part[i] -= top[i]
+        _exponentiate(sums[: size * width])
+        level[:size] = 0.0
+        for k in range(width):
+            part = sums[k * size : (k + 1) * size]
+            for i in range(part.size):
+                level[i] += part[i]
+                part[i] = level[i]
+        for i in range(size):
+            level[i] *= uniforms[first + i]
+        found[:size] = 0
+        for k in range(width):
+            part = sums[k * size : (k + 1) * size]
+            for i in range(part.size):
+                found[i] += part[i] <= level[i]
+        drawn[first : first + size] = found[:size]
+    return True
 
 
 def _race(
@@ -302,9 +417,7 @@ def _race(
             for b in range(some.size):
                 x, y = some[b], bounds[b]
                 bounds[b] = x if (x > y) | (x != x) else y
-        top = bounds[0]
-        for x in bounds:
-            top = x if (x > top) | (x != x) else top
+        top = _largest(bounds)
         if not abs(top) < math.inf:
             drawn[i, 0] = -1
             continue
@@ -326,8 +439,7 @@ def _race(
             b, half = 0, num_blocks
             while half > 1:
                 half //= 2
-                if sums[b + half - 1] <= level:
-                    b += half
+                b += half * (sums[b + half - 1] <= level)
             k = int(uniforms[used, 1] * height) * num_blocks + b
             if k < width:
                 excess = np.float64(row[k]) - np.float64(bounds[b])
@@ -340,104 +452,54 @@ def _race(
 
 
 def _invert(rows: Rows, levels: NDArray[np.float64], drawn: Indices) -> bool:
-    """Draws by the inverse CDF from uniforms; False where a row has none."""
+    """Draws of each row by the inverse CDF; False where a row has none."""
     num_rows, width = rows.shape
     repeated = drawn.shape[1]
-    num_guides = 1
-    if repeated >= _LEAST_GUIDED and repeated * _CLASSES_PER_DRAW >= width:
-        num_guides = min(int(math.sqrt(width * repeated)), max(2 * width, _CHUNK_SIZE // 2))
-    guides = np.empty(num_guides + 1, np.int64)
-    guides[0], guides[num_guides] = 0, width - 1
-    together = max(1, _TOGETHER // width)
-    sums = np.empty(together * width)
-    lanes = np.empty(_LANES, rows.dtype)
-    for first in range(0, num_rows, together):
-        number = min(together, num_rows - first)
-        for i in range(first, first + number):
-            top, start = rows[i, 0], 0
-            if width >= 4 * _LANES:
-                start = width - width % _LANES
-                lanes[:] = rows[i, :_LANES]
-                for column in range(_LANES, start, _LANES):
-                    some = rows[i, column : column + _LANES]
-                    for b in range(some.size):
-                        x, y = some[b], lanes[b]
-                        lanes[b] = x if (x > y) | (x != x) else y
-                for x in lanes:
-                    top = x if (x > top) | (x != x) else top
-            for k in range(start, width):
-                x = rows[i, k]
-                top = x if (x > top) | (x != x) else top
-            if not abs(top) < math.inf:
-                return False
-            if number > 1:
-                base = (i - first) * width
-                for k in range(width):
-                    sums[base + k] = np.float64(rows[i, k]) - np.float64(top)
-        total = 0.0
-        for start in range(0, number * width, _TOGETHER):
-            part = sums[start : min(start + _TOGETHER, number * width)]
-            if number == 1:
-                some = rows[first, start : start + part.size]
-                for k in range(part.size):
-                    part[k] = np.float64(some[k]) - np.float64(top)
-            bits = part.view(np.int64)
-            for k in range(part.size):
-                x = part[k]
-                y = x if x > _LEAST_EXPONENT else _LEAST_EXPONENT
-                n = math.floor(y / math.log(2) + 0.5)
-                r = (y - n * _LN2) - n * _LN2_REST
-                part[k] = 1 + r * (1 + r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * (
-                    _C7 + r * (_C8 + r * (_C9 + r * (_C10 + r * (_C11 + r * _C12))))))))))
-                )  # fmt: skip
-                bits[k] += np.int64(n) << 52  # times 2^n
-                part[k] = part[k] if x > _LEAST_EXPONENT else 0.0
-            if number == 1:
-                # Four sums side by side, since each number of a sum must wait for the last.
-                size = part.size // 4
-                one, two, three, four = part[:size], part[size:], part[2 * size :], part[3 * size :]
-                t1, t2, t3, t4 = 0.0, 0.0, 0.0, 0.0
-                for k in range(size):
-                    t1, t2, t3, t4 = t1 + one[k], t2 + two[k], t3 + three[k], t4 + four[k]
-                    one[k], two[k], three[k], four[k] = t1, t2, t3, t4
-                for k in range(size, four.size):
-                    t4 += four[k]
-                    four[k] = t4
-                t2, t3, t4 = total + t1, total + t1 + t2, total + t1 + t2 + t3
-                for k in range(size):
-                    one[k] += total
-                    two[k] += t2
-                    three[k] += t3
-                for k in range(four.size):
-                    four[k] += t4
-                total = part[-1]
-        for i in range(first, first + number):
-            base = (i - first) * width
-            if number > 1:
-                total = 0.0
-                for k in range(base, base + width):
-                    total += sums[k]
-                    sums[k] = total
-            # Guide g is the first class whose sum, in units of total / num_guides, is g or more, so
-            # that a level between g and g + 1 belongs to a class from this guide to the next.
-            scale = num_guides / total
-            k = base
-            for g in range(1, num_guides):
-                while sums[k] * scale < g:
-                    k += 1
-                guides[g] = k - base
-            for j in range(repeated):
-                level = levels[i, j] * total
-                g = min(int(level * scale), num_guides - 1)
-                low, high = base + guides[g], base + guides[g + 1]
-                while high - low > _COUNTED:
-                    middle = (low + high) // 2
-                    if sums[middle] <= level:
-                        low = middle + 1
-                    else:
-                        high = middle
-                found = low - base
-                for k in range(low, high):
-                    found += sums[k] <= level
-                drawn[i, j] = found
+    guided = repeated >= _LEAST_GUIDED and repeated * _CLASSES_PER_DRAW >= width
+    num_guides = min(int(math.sqrt(width * repeated)), max(2 * width, _CHUNK_SIZE // 2))
+    guides = np.empty(num_guides + 1 if guided else 0, np.int64)
+    sums = np.empty(width)
+    lows, some = np.empty(_LANES, np.int64), np.empty(_LANES)
+    for i in range(num_rows):
+        if not _sum_up(rows[i], sums):
+            return False
+        total = sums[-1]
+        if not guided:
+            for start in range(0, repeated, _LANES):
+                number = min(_LANES, repeated - start)
+                for j in range(number):
+                    some[j] = levels[i, start + j] * total
+                    lows[j] = 0
+                size = width
+                while size > 1:
+                    half = size // 2
+                    for j in range(number):
+                        lows[j] += half * (sums[lows[j] + half - 1] <= some[j])
+                    size -= half
+                for j in range(number):
+                    drawn[i, start + j] = lows[j]
+            continue
+        # Guide g is the first class whose sum, in units of total / num_guides, is g or more, so
+        # that a level between g and g + 1 belongs to a class from this guide to the next.
+        scale = num_guides / total
+        guides[0], guides[num_guides] = 0, width - 1
+        k = 0
+        for g in range(1, num_guides):
+            while sums[k] * scale < g:
+                k += 1
+            guides[g] = k
+        for j in range(repeated):
+            level = levels[i, j] * total
+            g = min(int(level * scale), num_guides - 1)
+            low, high = guides[g], guides[g + 1]
+            while high - low > _COUNTED:
+                middle = (low + high) // 2
+                if sums[middle] <= level:
+                    low = middle + 1
+                else:
+                    high = middle
+            found = low
+            for k in range(low, high):
+                found += sums[k] <= level
+            drawn[i, j] = found
     return True
