@@ -351,10 +351,7 @@ def _one(rows: Rows, uniform: float) -> int:
     sums = np.empty(row.size)
     if not _sum_up(row, sums):
         return -1
-    level, found = uniform * sums[-1], 0
-    for k in range(row.size):
-        found += sums[k] <= level
-    return found
+    return int(np.searchsorted(sums, uniform * sums[-1], side="right"))
 
 
 def _rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bool:
