@@ -23,7 +23,7 @@ WAYS = {
     "one row, several draws": ((6,), 999),
     "several draws of rows": ((8, 6), (50, 8)),
     "race": ((600, 256), None),
-    "race, one row": ((2500,), None),
+    "race, one row": ((600,), None),
     "race, a power of two": ((300, 512), None),
     "race, several draws": ((90, 900), (2, 90)),
     "race, several passes": ((1200, 900), (3, 1200)),
@@ -36,14 +36,18 @@ WAYS = {
 }
 CONSTANTS = {
     "rows, several chunks": {"_TOGETHER": 100, "_LEAST_ROWS": 7},
+    "race, one row": {"_FEW": np.arange(500)},
     "race in a few uniforms": {"_CHUNK_SIZE": 400},
     "race that is given up": {"_CLASSES_PER_TRY": 12, "_FORESEEN": 1, "_CHUNK_SIZE": 1000},
     "sums without guides": {"_LEAST_GUIDED": 1000},
+    "several draws of rows": {"_LEAST_GUIDED": 10},
     "sums in pieces": {"_TOGETHER": 70, "_LANES": 16, "_COUNTED": 2},
 }
 
 
-INTERPRETED = compiled._one, compiled._rows, compiled._race, compiled._invert
+INTERPRETED = compiled.Kernels(
+    compiled._one, compiled._short_rows, compiled._race, compiled._invert
+)
 HAS_NUMBA = importlib.util.find_spec("numba") is not None
 
 
@@ -104,25 +108,31 @@ def test_counts_agree_with_softmax(way, dtype, likely):
 
 @pytest.mark.parametrize("name", WAYS)
 def test_a_way_is_what_its_name_says(name, monkeypatch):
-    passes = []
-
-    def race(rows, drawn, *others):
-        passes.append(compiled._race(rows, drawn, *others))
-        return passes[-1]
-
     use_interpreted(monkeypatch, CONSTANTS.get(name, {}))
-    monkeypatch.setattr(compiled, "_kernels", lambda: (*INTERPRETED[:2], race, INTERPRETED[3]))
-    redrawn = []
-    by_sums = compiled._by_sums
-    monkeypatch.setattr(compiled, "_by_sums", lambda *a: redrawn.append(len(a[0])) or by_sums(*a))
+    calls = []
+
+    def watched(kind, loop):
+        return lambda rows, *others: calls.append((kind, len(rows))) or loop(rows, *others)
+
+    watching = compiled.Kernels(*map(watched, INTERPRETED._fields, INTERPRETED))
+    monkeypatch.setattr(compiled, "_kernels", lambda: watching)
     shape, size = WAYS[name]
     logits = np.random.default_rng(1).normal(scale=2, size=shape)
     sample_compiled(logits, size=size, rng=np.random.default_rng(1))
-    assert bool(passes) == name.startswith("race")
-    if name in ("race, several passes", "race in a few uniforms"):
-        assert len(passes) > 1
-    if name == "race that is given up":
-        assert sum(redrawn) > 10
+    kinds = [kind for kind, _ in calls]
+    if name.startswith("race"):  # which may give up a row by chance
+        assert kinds[0] == "race"
+        given_up = sum(rows for kind, rows in calls if kind == "invert")
+        assert (given_up > shape[0] / 10) == (name == "race that is given up")
+        if name in ("race, several passes", "race in a few uniforms"):
+            assert kinds.count("race") > 1
+    elif size is None:
+        assert kinds == ["one" if name.startswith("one") else "short_rows"]
+    else:
+        assert kinds == ["invert"]
+        repeated = size if isinstance(size, int) else size[0]
+        guided = repeated >= shape[-1] + compiled._LEAST_GUIDED
+        assert guided == ("without" not in name)
 
 
 def test_each_row_is_drawn_by_its_own_law(way):
@@ -162,6 +172,30 @@ def test_many_counts_agree_with_softmax(shape, size, likely):
     assert_counts_agree(np.bincount(drawn.ravel(), minlength=shape[-1]), special.softmax(logits))
 
 
+class Constant(np.random.Generator):
+    """A generator whose uniforms are all the same."""
+
+    uniform = 0.0
+
+    def random(self, size=None, *, out=None):
+        out = np.empty(size or ()) if out is None else out
+        out[...] = self.uniform
+        return out[()]
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 5, 51, 160, 700])
+def test_a_level_next_to_a_sum_gives_one_class_by_every_call(num_classes, monkeypatch):
+    """To the last bit: a list of logits, or a size, is drawn as the shortest way draws."""
+    use_interpreted(monkeypatch, {})
+    logits = np.random.default_rng(6).normal(scale=2, size=num_classes)
+    shares = np.cumsum(special.softmax(logits))[:-1][:50]
+    rng = Constant(np.random.PCG64(0))
+    for rng.uniform in np.ravel([(np.round(shares * 2**53) + n) / 2**53 for n in (-1, 0, 1)]):
+        expected = compiled._one(logits, rng.uniform)
+        for size in (None, (), 1, 3000):  # more than a row races for
+            assert np.all(sample_compiled(logits.tolist(), size=size, rng=rng) == expected)
+
+
 @pytest.mark.parametrize("drawable", [1, slice(1, None, 2), slice(40, 100)])
 def test_a_masked_class_is_never_drawn(way, drawable):
     shape, size = way
@@ -173,7 +207,7 @@ def test_a_masked_class_is_never_drawn(way, drawable):
         assert not masked[draw(logits, shape, size, rng)].any()
     if shape == (6,):  # whose shortest way takes no generator of another class
         for uniform in (0.0, 1 - 2.0**-53):
-            assert not masked[compiled._kernels()[0](logits, uniform)]
+            assert not masked[compiled._kernels().one(logits, uniform)]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -199,15 +233,15 @@ def test_exponentials_are_within_three_units_of_the_last_place(either):
     weights = np.exp(exponents)
     drawn = np.empty(exponents.size, np.int64)
     for units, expected in ((-4, 0), (4, 1)):  # NumPy's own are within one
-        # As `_rows` has it, class 0 is drawn where level * total is below its weight.
+        # As `_short_rows` has it, class 0 is drawn where level * total is below its weight.
         level = (weights + units * np.spacing(weights)) / (1 + weights)
-        assert compiled._kernels()[1](logits, level, drawn)
+        assert compiled._kernels().short_rows(logits, level, drawn)
         off = np.flatnonzero(drawn != expected)
         assert not off.size, (units, exponents[off[:5]])
 
 
 @pytest.mark.parametrize("num_classes", [3, 16, 49, 300])
-@pytest.mark.parametrize("least_guided", [1, 10_000])
+@pytest.mark.parametrize("least_guided", [-1000, 10_000])
 def test_a_level_at_a_sum_belongs_to_the_next_class(num_classes, least_guided, monkeypatch):
     """Of equal weights sums and levels are known to the last bit, with guides and without."""
     use_interpreted(monkeypatch, {"_LEAST_GUIDED": least_guided, "_COUNTED": 2})
@@ -291,6 +325,7 @@ def test_no_type_or_place_of_the_logits_changes_the_draws(shape, repeats, either
     same += [logits.tolist(), spread[..., 0], np.asfortranarray(logits.astype(float))]
     shifted = np.frombuffer(b"_" + logits.astype(float).tobytes(), np.float64, offset=1)
     same.append(shifted.reshape(shape))  # not aligned, and read-only
+    same.append(np.broadcast_to(logits.astype(float), shape))  # read-only
     expected = sample_compiled(logits.astype(float), size=size, rng=np.random.default_rng(8))
     for other in same:
         drawn = sample_compiled(other, size=size, rng=np.random.default_rng(8))

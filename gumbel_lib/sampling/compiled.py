@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,11 +21,11 @@ Indices = NDArray[np.int64]
 
 _LAST = -1  # the default of `axis`, told from other numbers by identity: True is no 1
 _FLOATS, _INT64 = (np.dtype(np.float64), np.dtype(np.float32)), np.dtype(np.int64)
-# Classes up to which a single draw takes no race: 2048 take 4 us either way. An element of this
+# Classes up to which a single draw takes no race: 3000 take 6.5 us either way. An element of this
 # array is a NumPy number in a quarter of the time of `np.int64`.
-_FEW = np.arange(2048, dtype=_INT64)
-# Classes up to which rows are drawn side by side and do not race: 200 take 0.5 us either way.
-_LEAST_RACE = 200
+_FEW = np.arange(3000, dtype=_INT64)
+# Classes up to which rows are drawn side by side and do not race: 160 take 0.4 us either way.
+_LEAST_RACE = 160
 # A try takes 60 ns, a class 1.5 more by sums than in a race: a row races as long as that pays.
 _CLASSES_PER_TRY = 40
 # Tries of a row after which the rest is foreseen.
@@ -41,9 +41,9 @@ _TOGETHER, _LEAST_ROWS, _MOST_ROWS = 1 << 11, 16, 1 << 8
 # side, since one would wait for the last: 0.2 ns a class in place of 1.3, and 15 a draw in place of
 # 25 to 200.
 _LANES = 64
-# Draws a row from which a search begins at a guide, and how many classes pay for such a draw: to
-# make guides takes 1.5 ns a class, and they save 5 to 10 a draw.
-_LEAST_GUIDED, _CLASSES_PER_DRAW = 8, 2
+# Draws a row from which a search begins at a guide are these and one a class. There it takes 0.9 to
+# 1.25 of the time for logits of standard deviation 2, and 0.4 to 0.7 for 4.
+_LEAST_GUIDED = 256
 # Classes among which a draw is counted instead of searched.
 _COUNTED = 16
 
@@ -103,22 +103,23 @@ def sample_compiled(
 
     Notes
     -----
-    Four loops (one draw of one row, one draw of each of many short rows, the race, the inverse CDF)
-    are each compiled when first needed, once for float32 and once for float64, in a second or two,
-    or read from where Numba keeps what earlier processes compiled.
+    Four loops (one draw of one row, one draw of each of some short rows, the race, the inverse CDF)
+    are each compiled when first needed, in a second or two, or read from where Numba keeps what
+    earlier processes compiled; anew for float32 and float64, and for arrays that are read-only.
 
-    A try of a race proposes one class, and keeps or rejects it. Rows of K > 200 classes, or for a
-    single draw K > 2048, race where the draws of a row are expected to take fewer than K / 40
+    A try of a race proposes one class, and keeps or rejects it. Rows of K > 160 classes, or for a
+    single draw K > 3000, race where the draws of a row are expected to take fewer than K / 40
     tries: 2 + sqrt(K) / 6 a draw, as logits of standard deviation 2 take. After 64 tries of a row
     the rest is foreseen from the draws made so far; a row that would take more is drawn by its sums
     instead, all its draws anew. Which class is kept does not depend on how many tries it took, so
     the law stays that of softmax.
 
     By its sums, a draw is the first class whose cumulative sum exceeds :math:`u` times the total,
-    with :math:`u` uniform on [0, 1). It is found by halves, where a step of the search is taken for
-    64 draws before the next, since one draw must wait for memory. For d >= K / 2 draws of a row the
-    search begins at one of some :math:`\sqrt{K d}` guides, the classes that evenly spaced levels
-    belong to. Short rows are drawn side by side, class by class.
+    with :math:`u` uniform on [0, 1). Where each of some short rows is drawn once, these lie side by
+    side, and the sums that do not exceed are counted. Else the class is looked for by halves, a
+    step for 64 draws before the next, since one draw would wait for memory; from K + 256 draws of a
+    row on, from one of some :math:`\sqrt{K d}` guides, the classes that evenly spaced levels belong
+    to, for d draws.
 
     Logits are rounded to float64, and so are their differences from the largest, the sums, and the
     exponentials, which are within 3 units in the last place; those of -708 and less are 0. A
@@ -128,7 +129,8 @@ def sample_compiled(
 
     Logits that are no float32 or float64 array in one piece, row by row, are copied; they must not
     change during the call. Beside logits and result, a call holds up to some 2 MB, and what one row
-    takes: 8 bytes a class, 24 with guides, or for a race some hundredths of the logits.
+    takes: 8 bytes a class, 24 with guides, or for a race some hundredths of the logits. A race also
+    holds a byte a row, and a call that refuses its logits a byte a logit.
 
     References
     ----------
@@ -159,16 +161,16 @@ def sample_compiled(
         width = shape[-1]
         if size is None and len(shape) <= 2:
             if logits.size == width <= len(_FEW):
-                if (index := _kernels()[0](logits, rng.random())) >= 0:
+                if (index := _kernels().one(logits, rng.random())) >= 0:
                     if len(shape) == 1:
                         return _FEW[index]  # type: ignore[no-any-return]
                     drawn = np.empty(1, _INT64)
                     drawn[0] = index
                     return drawn
                 check_logits(logits, -1)
-            elif width <= _LEAST_RACE and logits.size <= _CHUNK_SIZE:
+            elif width <= _LEAST_RACE and logits.size <= _CHUNK_SIZE:  # in more, uniforms take room
                 drawn = np.empty(shape[0], _INT64)
-                if _kernels()[1](logits, rng.random(shape[0]), drawn):
+                if _kernels().short_rows(logits, rng.random(shape[0]), drawn):
                     return drawn
                 check_logits(logits, -1)
         batch = shape[:-1]
@@ -213,7 +215,8 @@ def _draw(rows: Rows, shape: tuple[int, ...], rng: np.random.Generator, size: An
     if width <= least or width <= _CLASSES_PER_TRY * _tries(width) * matrix.shape[1]:
         _by_sums(rows, matrix, rng)
         return drawn[()]
-    _by_race(rows, matrix, rng)
+    if not _by_race(rows, matrix, rng):
+        return drawn[()]
     given_up = np.flatnonzero(matrix[:, 0] < 0)
     step = max(1, _CHUNK_SIZE // width)
     for start in range(0, given_up.size, step):
@@ -231,18 +234,19 @@ def _tries(width: int) -> float:
     return 2 + math.sqrt(width) / 6
 
 
-def _by_race(rows: Rows, drawn: Indices, rng: np.random.Generator) -> None:
-    """The race of blocks; rows that it gives up have a first draw of -1."""
+def _by_race(rows: Rows, drawn: Indices, rng: np.random.Generator) -> int:
+    """The race of blocks; how many rows it gave up, which have a first draw of -1."""
     # For a wide row, uniforms take some hundredths of the time in which it is read.
     width = rows.shape[1]
     num_blocks = min(num_blocks_of(width), _MOST_BLOCKS)
     tries = 8 + min(int(drawn.size * _tries(width)), _CHUNK_SIZE // 4) + width // 4096
-    done = 0
+    done, given_up = 0, 0
     while done < drawn.size:
-        reached = _kernels()[2](rows, drawn, done, rng.random((tries, 3)), num_blocks)
+        reached, more = _kernels().race(rows, drawn, done, rng.random((tries, 3)), num_blocks)
         if reached == done:  # too few for a single draw
             tries *= 4
-        done = reached
+        done, given_up = reached, given_up + more
+    return given_up
 
 
 def _by_sums(rows: Rows, drawn: Indices, rng: np.random.Generator) -> None:
@@ -250,47 +254,60 @@ def _by_sums(rows: Rows, drawn: Indices, rng: np.random.Generator) -> None:
     # The uniforms lie where the draws come to lie.
     levels = drawn.view(np.float64)
     rng.random(out=levels)
-    if levels.shape[1] == 1 and rows.shape[1] <= _LEAST_RACE:
-        found = _kernels()[1](rows, levels[:, 0], drawn[:, 0])
+    if len(rows) > 1 and levels.shape[1] == 1 and rows.shape[1] <= _LEAST_RACE:
+        found = _kernels().short_rows(rows, levels[:, 0], drawn[:, 0])
     else:
-        found = _kernels()[3](rows, levels, drawn)
+        found = _kernels().invert(rows, levels, drawn)
     if not found:
         check_logits(rows, -1)
 
 
+class Kernels(NamedTuple):
+    """The loops below, compiled or not."""
+
+    one: Callable[..., int]
+    short_rows: Callable[..., bool]
+    race: Callable[..., tuple[int, int]]
+    invert: Callable[..., bool]
+
+
 @functools.cache
-def _kernels() -> tuple[Callable[..., Any], ...]:
+def _kernels() -> Kernels:
     """The loops below, compiled."""
     import numba
     from numba.extending import register_jitable
 
-    for part in (_largest, _exponentiate, _sum_up):
+    for part in (_raise, _largest, _exponentiate, _sum_up):
         register_jitable(part)
-    loops = (_one, _rows, _race, _invert)
+    loops = (_one, _short_rows, _race, _invert)
     # Python's lock is let go, so that threads can draw side by side. A product and a sum may be
     # rounded once, which takes half as many instructions.
     compile_ = functools.partial(numba.njit, nogil=True, fastmath={"contract"})
     try:
-        return tuple(compile_(loop, cache=True) for loop in loops)
+        return Kernels(*(compile_(loop, cache=True) for loop in loops))
     except RuntimeError:  # there is no folder that Numba may write its cache to
-        return tuple(compile_(loop) for loop in loops)
+        return Kernels(*(compile_(loop) for loop in loops))
 
 
 # Written so that processors run several numbers of an inner loop at once: over slices from 0 on,
 # and without branches. Python runs them too, where Numba is missing.
 
 
+def _raise(bounds: Rows, some: Rows) -> None:
+    """Raise the first of these bounds to as many logits, or to NaN, for which `x > y` is false."""
+    for b in range(some.size):
+        x, y = some[b], bounds[b]
+        bounds[b] = x if (x > y) | (x != x) else y
+
+
 def _largest(row: Rows) -> Any:
-    """The largest logit of a row, or NaN if there is one, for which `x > y` is false."""
+    """The largest logit of a row, or NaN if there is one."""
     top, start = row[0], 0
     if row.size >= 4 * _LANES:
         start = row.size - row.size % _LANES
         lanes = row[:_LANES].copy()
         for column in range(_LANES, start, _LANES):
-            some = row[column : column + _LANES]
-            for b in range(some.size):
-                x, y = some[b], lanes[b]
-                lanes[b] = x if (x > y) | (x != x) else y
+            _raise(lanes, row[column : column + _LANES])
         for x in lanes:
             top = x if (x > top) | (x != x) else top
     for k in range(start, row.size):
@@ -346,7 +363,7 @@ def _sum_up(row: Rows, sums: NDArray[np.float64]) -> bool:
 
 
 def _one(rows: Rows, uniform: float) -> int:
-    """One draw of one row by the inverse CDF, or -1 where it has none."""
+    """One draw of one row, (K,) or (1, K), by the inverse CDF, or -1 where it has none."""
     row = rows.reshape(-1)
     sums = np.empty(row.size)
     if not _sum_up(row, sums):
@@ -354,7 +371,7 @@ def _one(rows: Rows, uniform: float) -> int:
     return int(np.searchsorted(sums, uniform * sums[-1], side="right"))
 
 
-def _rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bool:
+def _short_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bool:
     """A draw of each of some short rows by the inverse CDF; False where a row has none."""
     num_rows, width = rows.shape
     together = max(_LEAST_ROWS, min(_MOST_ROWS, _TOGETHER // width))
@@ -368,10 +385,7 @@ def _rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bool:
                 sums[k * size + i] = rows[first + i, k]
         top[:size] = sums[:size]
         for k in range(1, width):
-            part = sums[k * size : (k + 1) * size]
-            for i in range(part.size):
-                x, y = part[i], top[i]
-                top[i] = x if (x > y) | (x != x) else y
+            _raise(top, sums[k * size : (k + 1) * size])
         for i in range(size):
             if not abs(top[i]) < math.inf:
                 return False
@@ -399,40 +413,34 @@ def _rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bool:
 
 def _race(
     rows: Rows, drawn: Indices, start: int, uniforms: NDArray[np.float64], num_blocks: int
-) -> int:
-    """Draws from number `start` on, and the number of the first for which no uniforms were left."""
+) -> tuple[int, int]:
+    """Draws from number `start` on; the first that found no uniforms left, and rows given up."""
     num_rows, width = rows.shape
     repeated = drawn.shape[1]
     height = -(-width // num_blocks)  # block b holds each num_blocks-th class
     bounds, sums = np.empty(num_blocks, rows.dtype), np.empty(num_blocks)
-    used = 0
+    used, given_up = 0, 0
     for i in range(start // repeated, num_rows):
         row = rows[i]
         bounds[:] = row[:num_blocks]
         for line in range(1, height):
-            some = row[line * num_blocks : (line + 1) * num_blocks]
-            for b in range(some.size):
-                x, y = some[b], bounds[b]
-                bounds[b] = x if (x > y) | (x != x) else y
-        top = _largest(bounds)
-        if not abs(top) < math.inf:
+            _raise(bounds, row[line * num_blocks : (line + 1) * num_blocks])
+        if not _sum_up(bounds, sums):
             drawn[i, 0] = -1
+            given_up += 1
             continue
-        total = 0.0
-        for b in range(num_blocks):
-            total += math.exp(np.float64(bounds[b]) - np.float64(top))
-            sums[b] = total
         first = max(0, start - i * repeated)
         done, tries = first, 0
         while done < repeated:
             if used == len(uniforms):
-                return int(i * repeated + done)
+                return int(i * repeated + done), given_up
             # As many more tries for each draw as for each of those made, and one.
             left = tries * (repeated - done) / (done - first + 1)
             if tries >= _FORESEEN and left * _CLASSES_PER_TRY > width:
                 drawn[i, 0] = -1
+                given_up += 1
                 break
-            level = uniforms[used, 0] * total
+            level = uniforms[used, 0] * sums[-1]
             b, half = 0, num_blocks
             while half > 1:
                 half //= 2
@@ -445,14 +453,14 @@ def _race(
                     done += 1
             used += 1
             tries += 1
-    return drawn.size
+    return drawn.size, given_up
 
 
 def _invert(rows: Rows, levels: NDArray[np.float64], drawn: Indices) -> bool:
     """Draws of each row by the inverse CDF; False where a row has none."""
     num_rows, width = rows.shape
     repeated = drawn.shape[1]
-    guided = repeated >= _LEAST_GUIDED and repeated * _CLASSES_PER_DRAW >= width
+    guided = repeated >= width + _LEAST_GUIDED
     num_guides = min(int(math.sqrt(width * repeated)), max(2 * width, _CHUNK_SIZE // 2))
     guides = np.empty(num_guides + 1 if guided else 0, np.int64)
     sums = np.empty(width)
