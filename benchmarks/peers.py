@@ -127,10 +127,11 @@ def numba_inverse() -> Any:
             for j in range(levels.shape[1]):
                 drawn[i, j] = np.searchsorted(cumulative, levels[i, j] * total, side="right")
 
+    rng = np.random.default_rng(0)
     for dtype in (np.float32, np.float64):
         inverse(np.zeros((1, 2), dtype), np.zeros((1, 1)), np.zeros((1, 1), np.int64))
-        for shape in ((2,), (2, 2), (1000,)):  # each compiles another loop
-            sample_compiled(np.zeros(shape, dtype), rng=0)
+        for shape, size in (((1, 2), None), ((2, 2), None), ((1, 5000), None), ((1, 2), (2, 1))):
+            sample_compiled(np.zeros(shape, dtype), size=size, rng=rng)  # each compiles another loop
     return inverse
 
 

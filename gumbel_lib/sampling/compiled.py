@@ -41,8 +41,9 @@ _TOGETHER, _LEAST_ROWS, _MOST_ROWS = 1 << 11, 16, 1 << 8
 # side, since one would wait for the last: 0.2 ns a class in place of 1.3, and 15 a draw in place of
 # 25 to 200.
 _LANES = 64
-# Draws a row from which a search begins at a guide are these and one a class. There it takes 0.9 to
-# 1.25 of the time for logits of standard deviation 2, and 0.4 to 0.7 for 4.
+# Draws a row from which a search begins at a guide are these and one for two classes. There it
+# takes up to 1.6 of the time for logits of standard deviation 2, and 0.4 to 0.9 for 4, or where a
+# few classes hold nearly all.
 _LEAST_GUIDED = 256
 # Classes among which a draw is counted instead of searched.
 _COUNTED = 16
@@ -117,9 +118,9 @@ def sample_compiled(
     By its sums, a draw is the first class whose cumulative sum exceeds :math:`u` times the total,
     with :math:`u` uniform on [0, 1). Where each of some short rows is drawn once, these lie side by
     side, and the sums that do not exceed are counted. Else the class is looked for by halves, a
-    step for 64 draws before the next, since one draw would wait for memory; from K + 256 draws of a
-    row on, from one of some :math:`\sqrt{K d}` guides, the classes that evenly spaced levels belong
-    to, for d draws.
+    step for 64 draws before the next, since one draw would wait for memory. From K / 2 + 256 draws
+    of a row on, the search begins at one of some :math:`\sqrt{K d}` guides for d draws, the classes
+    that evenly spaced levels belong to.
 
     Logits are rounded to float64, and so are their differences from the largest, the sums, and the
     exponentials, which are within 3 units in the last place; those of -708 and less are 0. A
@@ -460,7 +461,7 @@ def _invert(rows: Rows, levels: NDArray[np.float64], drawn: Indices) -> bool:
     """Draws of each row by the inverse CDF; False where a row has none."""
     num_rows, width = rows.shape
     repeated = drawn.shape[1]
-    guided = repeated >= width + _LEAST_GUIDED
+    guided = repeated >= width // 2 + _LEAST_GUIDED
     num_guides = min(int(math.sqrt(width * repeated)), max(2 * width, _CHUNK_SIZE // 2))
     guides = np.empty(num_guides + 1 if guided else 0, np.int64)
     sums = np.empty(width)
