@@ -130,8 +130,9 @@ def numba_inverse() -> Any:
     rng = np.random.default_rng(0)
     for dtype in (np.float32, np.float64):
         inverse(np.zeros((1, 2), dtype), np.zeros((1, 1)), np.zeros((1, 1), np.int64))
+        # Each compiles another loop.
         for shape, size in (((1, 2), None), ((2, 2), None), ((1, 5000), None), ((1, 2), (2, 1))):
-            sample_compiled(np.zeros(shape, dtype), size=size, rng=rng)  # each compiles another loop
+            sample_compiled(np.zeros(shape, dtype), size=size, rng=rng)
     return inverse
 
 
