@@ -120,8 +120,8 @@ SIDEWAYS = f"""async () => {{
   return document.documentElement.scrollWidth > innerWidth;
 }}"""
 
-# Notes which elements scripts measure while they lie in a section that is not laid out: each of them
-# has the browser lay the section out at once, and on a phone that takes longer than all else.
+# Notes which elements scripts measure while they lie in a section that is not laid out: each of
+# them has the browser lay its section out, and on a phone that takes longer than all else.
 MEASURED = """
 window.measured = [];
 const note = element => {

@@ -34,8 +34,8 @@ THEME = '.getItem("theme") || "auto"'
 PREFERRED = (
     '.getItem("theme") || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")'
 )
-# The theme asks each box of a page whether it scrolls, once the page has loaded and after every change
-# of it, and so lays out all that lies far from the screen. book.js asks the boxes near the screen.
+# The theme asks each box of a page whether it scrolls, after loading and after each change of the
+# page, and so lays out all that is far from the screen. book.js asks the boxes near the screen.
 MEASURING = r'"complete"===document\.readyState\?(\w+)\(\):window\.addEventListener\("load",\1\)'
 # The names that Bootstrap puts together from parts: bs-tooltip-auto.
 MADE = "bs-"
