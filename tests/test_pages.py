@@ -145,9 +145,10 @@ for (const name of ["getBoundingClientRect", "getClientRects"]) {
 """
 SKIPPED = """[...document.querySelectorAll("article > section > section > :last-child")].filter(
   part => !part.checkVisibility({contentVisibilityAuto: true})).length"""
-# Reads a page from its beginning to its end.
+# Reads a page from its beginning to its end, with all that can be opened.
 READ = f"""async () => {{
   const {{scrollingElement: page}} = document;
+  for (const closed of document.querySelectorAll("details")) closed.open = true;
   for (let top = 0; top < page.scrollHeight; top += innerHeight) {{
     page.scrollTo({{top, behavior: "instant"}});
     await {FRAMES};
@@ -164,7 +165,8 @@ CUT = """() => {
     const {right, width} = part.getBoundingClientRect();
     const box = part.parentElement.closest(".admonition")?.getBoundingClientRect().right;
     const seen = right <= Math.min(innerWidth, box ?? innerWidth) + 1;
-    if (width && !seen && !part.closest(".more-right"))
+    // What is closed is laid out, and marked, once it is opened.
+    if (width && !seen && !part.closest(".more-right") && part.checkVisibility())
       found.push(`cut: ${part.outerHTML.slice(0, 80)}`);
   }
   const words = ".inline-figure text, .chart g:not([class*=readout]) > text";
@@ -723,6 +725,7 @@ def test_an_interactive_runs_resets_and_keeps_its_state(name, visit, record_prop
         chart.drawn()
     for width in (390, 1280):
         page.set_viewport_size({"width": width, "height": 900})
+        box.scroll_into_view_if_needed()  # far from the screen, a chart waits
         page.wait_for_function("""() => {
           const chart = document.querySelector(".interactive .chart");
           const spare = chart.clientWidth - chart.querySelector("svg").width.baseVal.value;
