@@ -114,6 +114,9 @@ FILL = """() => {
   }
 }"""
 SIDEWAYS = f"""async () => {{
+  const figures = [...document.querySelectorAll(".inline-figure + template")];
+  // Those for phones come one by one.
+  while (figures.some(({{content}}) => !content.firstElementChild)) await {FRAMES};
   await {FRAMES};  // boxes are measured in one frame and marked in the next
   await {FRAMES};
   for (const box of document.querySelectorAll(".interactive[data-live]")) await box.view.runAsync();
