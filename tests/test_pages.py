@@ -114,11 +114,50 @@ FILL = """() => {
   }
 }"""
 SIDEWAYS = f"""async () => {{
+  const figures = [...document.querySelectorAll(".inline-figure + template")];
+  // Those for phones come one by one.
+  while (figures.some(({{content}}) => !content.firstElementChild)) await {FRAMES};
+  await {FRAMES};  // boxes are measured in one frame and marked in the next
   await {FRAMES};
   for (const box of document.querySelectorAll(".interactive[data-live]")) await box.view.runAsync();
   return document.documentElement.scrollWidth > innerWidth;
 }}"""
 
+# Notes which elements scripts measure while they lie in a section that is not laid out: each of
+# them has the browser lay its section out, and on a phone that takes longer than all else.
+MEASURED = """
+window.measured = [];
+const note = element => {
+  if (element.isConnected && !element.checkVisibility({contentVisibilityAuto: true})
+      && element.parentElement.closest("article > section > section"))
+    measured.push(element.outerHTML.slice(0, 80));
+};
+const properties = ["scrollWidth", "scrollHeight", "scrollLeft", "scrollTop", "clientWidth",
+  "clientHeight", "offsetWidth", "offsetHeight", "offsetLeft", "offsetTop", "innerText"];
+for (const {prototype} of [Element, HTMLElement]) {
+  for (const name of properties) {
+    const {get, ...others} = Object.getOwnPropertyDescriptor(prototype, name) ?? {};
+    if (get) Object.defineProperty(
+      prototype, name, {...others, get() { note(this); return get.call(this); }});
+  }
+}
+for (const name of ["getBoundingClientRect", "getClientRects"]) {
+  const measure = Element.prototype[name];
+  Element.prototype[name] = function () { note(this); return measure.call(this); };
+}
+"""
+SKIPPED = """[...document.querySelectorAll("article > section > section > :last-child")].filter(
+  part => !part.checkVisibility({contentVisibilityAuto: true})).length"""
+# Reads a page from its beginning to its end, with all that can be opened.
+READ = f"""async () => {{
+  const {{scrollingElement: page}} = document;
+  for (const closed of document.querySelectorAll("details")) closed.open = true;
+  for (let top = 0; top < page.scrollHeight; top += innerHeight) {{
+    page.scrollTo({{top, behavior: "instant"}});
+    await {FRAMES};
+  }}
+  await {FRAMES};
+}}"""
 
 # What lies off the screen, or beyond the box that clips it, where nothing says that it scrolls; and
 # words that a figure cuts.
@@ -129,7 +168,8 @@ CUT = """() => {
     const {right, width} = part.getBoundingClientRect();
     const box = part.parentElement.closest(".admonition")?.getBoundingClientRect().right;
     const seen = right <= Math.min(innerWidth, box ?? innerWidth) + 1;
-    if (width && !seen && !part.closest(".more-right"))
+    // What is closed is laid out, and marked, once it is opened.
+    if (width && !seen && !part.closest(".more-right") && part.checkVisibility())
       found.push(`cut: ${part.outerHTML.slice(0, 80)}`);
   }
   const words = ".inline-figure text, .chart g:not([class*=readout]) > text";
@@ -405,6 +445,7 @@ def complaints(visit):
     for theme in ("light", "dark"):
         found += page.evaluate(AUDIT, [theme, RULES])
     page.evaluate(FILL)
+    page.add_style_tag(content="section { content-visibility: visible !important; }")
     for width in (320, 390, 640):  # growing, like a phone that is turned; 640 is 1280 at 200%
         page.set_viewport_size({"width": width, "height": 900})
         if page.evaluate(SIDEWAYS):
@@ -687,6 +728,7 @@ def test_an_interactive_runs_resets_and_keeps_its_state(name, visit, record_prop
         chart.drawn()
     for width in (390, 1280):
         page.set_viewport_size({"width": width, "height": 900})
+        box.scroll_into_view_if_needed()  # far from the screen, a chart waits
         page.wait_for_function("""() => {
           const chart = document.querySelector(".interactive .chart");
           const spare = chart.clientWidth - chart.querySelector("svg").width.baseVal.value;
@@ -887,6 +929,23 @@ def test_without_javascript_an_interactive_is_legible_on_a_phone(name, browser, 
     context.close()
     assert not [fault for fault in found if fault.startswith("cut words")]
     assert min(sizes) > 0.69, sizes
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_on_a_phone_what_is_far_from_the_screen_waits(name, visit):
+    opened = visit("404")
+    page = opened.page
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.add_init_script(MEASURED)
+    visit(f"chapters/{name}")
+    page.wait_for_timeout(500)  # more than the theme waits before it looks at a page again
+    opened.settle()
+    sections = page.locator("article > section > section").count()
+    assert page.evaluate(SKIPPED) >= sections - 4
+    assert not page.evaluate("measured")
+    page.evaluate(READ)
+    opened.settle()
+    assert not page.evaluate(CUT)  # what scrolls is marked when it is reached
 
 
 def test_the_first_five_figures_fit_a_phone(visit):

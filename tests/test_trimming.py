@@ -33,6 +33,9 @@ PAGE = """<html><head>
 <body id="top"><p class="used">{more}</p><template>one</template><template>two</template>
 <template>two</template><template>three</template></body></html>"""
 
+MEASURES = '"complete"===document.readyState?I():window.addEventListener("load",I)'
+SCRIPT = f"(()=>{{function I(){{}}e(()=>{{}}),{MEASURES}}})();"
+
 
 @pytest.fixture
 def site(tmp_path):
@@ -47,6 +50,7 @@ def site(tmp_path):
         "_static/own.css": ".later { color: blue } .used { color: green }",
         "_static/book.js": "box.className = 'made-by-script'",
         "_static/scripts/fontawesome.js": "'cut-1 cut-2'",
+        "_static/scripts/pydata-sphinx-theme.js": SCRIPT,
     }.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,6 +95,8 @@ def test_a_site_is_trimmed(site):
     assert re.findall("<template>(.*?)</template>", page) == ["one", "", "", ""]
     figures = (site / "_static" / "narrow" / "one.js").read_text(encoding="utf-8")
     assert figures == 'narrowFigures(["two", "two", "three"]);\n'
+    script = (site / "_static" / "scripts" / "pydata-sphinx-theme.js").read_text(encoding="utf-8")
+    assert script == SCRIPT.replace(MEASURES, "0")
     search = (site / "search.html").read_text(encoding="utf-8")
     assert f'href="_static/site.css?v={version}"' in search
     assert '<script defer src="_static/searchtools.js">' in search

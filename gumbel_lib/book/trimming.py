@@ -34,6 +34,9 @@ THEME = '.getItem("theme") || "auto"'
 PREFERRED = (
     '.getItem("theme") || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")'
 )
+# The theme asks each box of a page whether it scrolls, after loading and after each change of the
+# page, and so lays out all that is far from the screen. book.js asks the boxes near the screen.
+MEASURING = r'"complete"===document\.readyState\?(\w+)\(\):window\.addEventListener\("load",\1\)'
 # The names that Bootstrap puts together from parts: bs-tooltip-auto.
 MADE = "bs-"
 
@@ -56,6 +59,7 @@ def trim(site: Path) -> None:
         page = _without_scripts(page, IDLE if path.stem == "search" else f"{IDLE}|{SEARCH}")
         page = _without_figures(page, static / "narrow" / f"{path.stem}.js")
         pages[path] = _with_one_sheet(page).replace(THEME, PREFERRED)
+    _stop_measuring(static / "scripts" / "pydata-sphinx-theme.js")
     version = _write_sheet(static, linked, vocabulary(static, pages.values()))
     for path, page in pages.items():
         page = page.replace(f'{SHEET}?v="', f'{SHEET}?v={version}"')
@@ -71,6 +75,13 @@ def _without_scripts(page: str, idle: str) -> str:
     set_inline = "documentation_options" if "DOCUMENTATION_OPTIONS." in page else "defer"
     awaited = rf"(?![^>]*\b(?:defer|{set_inline})\b)"
     return re.sub(rf"<script (?=[^>]*\bsrc=){awaited}", "<script defer ", page)
+
+
+def _stop_measuring(script: Path) -> None:
+    code = script.read_text(encoding="utf-8")
+    less = re.sub(MEASURING, "0", code)
+    if less != code:
+        script.write_text(less, encoding="utf-8")
 
 
 def _without_figures(page: str, script: Path) -> str:

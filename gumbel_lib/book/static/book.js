@@ -276,11 +276,13 @@
     });
   }
 
-  // All but the first come in a script of their own.
-  window.narrowFigures = (figures) => {
-    figures.forEach((figure, i) => (places[i + 1].innerHTML = figure));
+  // All but the first come in a script of their own. Each is read in a task of its own, between which
+  // the reader may scroll.
+  window.narrowFigures = (figures, i = 0) => {
+    if (i === figures.length) return;
+    places[i + 1].innerHTML = figures[i];
     fit();
-    dispatchEvent(new Event("resize"));
+    setTimeout(narrowFigures, 0, figures, i + 1);
   };
 
   function change() {
@@ -298,29 +300,36 @@
 // A formula wider than its column scrolls, and whatever scrolls can be reached by keyboard.
 (() => {
   const scrolling = ".inline-figure, div.math, .wide, .highlight pre, .cell_output .output, .pst-scrollable-table-container";
-
-  // All is measured before anything changes, or each change would have the page laid out anew.
-  function fit() {
-    const formulas = [...document.querySelectorAll("span.math")];
-    for (const formula of formulas) {
-      formula.classList.remove("wide", "more-left", "more-right");
-      formula.removeAttribute("tabindex");
-    }
-    const wide = formulas.filter((formula) => {
-      const column = formula.closest("p, li, td, dd, figcaption") ?? formula.parentElement;
-      const glyphs = formula.querySelector("mjx-math") ?? formula; // its box shrinks to the column
-      return Math.max(glyphs.offsetWidth, formula.offsetWidth) > column.clientWidth;
-    });
-    for (const formula of wide) formula.classList.add("wide");
-    const boxes = [...document.querySelectorAll(scrolling)];
-    for (const [box, left, hidden] of boxes.map(measure)) {
-      if (hidden > 0) box.tabIndex = 0;
-      else box.removeAttribute("tabindex");
-      mark(box, left, hidden);
-    }
+  const columns = "p, li, td, dd, figcaption";
+  const watched = new Map(); // boxes, each with what is measured when its size changes
+  for (const part of document.querySelectorAll(`span.math, ${scrolling}`)) {
+    const box = part.matches("span.math") ? (part.closest(columns) ?? part.parentElement) : part;
+    if (watched.has(box)) watched.get(box).push(part);
+    else watched.set(box, [part]);
   }
 
-  const measure = (box) => [box, box.scrollLeft, box.scrollWidth - box.clientWidth];
+  // A box is measured once the page is laid out, and when it nears the screen: to ask for the size of
+  // one that is not yet laid out would lay it out at once.
+  const sizes = new ResizeObserver((entries) => {
+    const found = entries.flatMap(({ target }) => watched.get(target).map((part) => measure(part, target)));
+    requestAnimationFrame(() => found.forEach(fit));
+  });
+  for (const box of watched.keys()) sizes.observe(box);
+
+  // How far a box is scrolled, and how much of it is hidden.
+  function measure(part, column) {
+    if (part === column || !part.matches("span.math")) return [part, part.scrollLeft, part.scrollWidth - part.clientWidth];
+    const glyphs = part.querySelector("mjx-math") ?? part; // its box shrinks to the column
+    const width = Math.max(glyphs.offsetWidth, part.matches(".wide") ? part.scrollWidth : part.offsetWidth);
+    return [part, part.scrollLeft, width - column.clientWidth];
+  }
+
+  function fit([part, left, hidden]) {
+    if (part.matches("span.math")) part.classList.toggle("wide", hidden > 0);
+    if (hidden > 0) part.tabIndex = 0;
+    else part.removeAttribute("tabindex");
+    mark(part, left, hidden);
+  }
 
   // Say where there is more to see.
   function mark(box, left, hidden) {
@@ -331,16 +340,13 @@
   // All buttons that open a solution have one name; tell them apart.
   function name() {
     for (const button of document.querySelectorAll(".admonition-title .toggle-button")) {
-      const title = button.closest(".admonition-title").innerText.trim();
+      const title = button.closest(".admonition-title").textContent.trim();
       button.setAttribute("aria-label", `Show or hide: ${title}`);
     }
   }
 
-  addEventListener("scroll", ({ target }) => target.matches?.(scrolling) && mark(...measure(target)), { capture: true, passive: true });
-  addEventListener("load", fit);
+  addEventListener("scroll", ({ target }) => target.matches?.(scrolling) && mark(...measure(target, target)), { capture: true, passive: true });
   addEventListener("load", name);
-  addEventListener("resize", fit);
-  addEventListener("toggle", fit, { capture: true }); // what was closed had no width
 })();
 
 // A browser may not read other files from a page on disk, which the search would do for excerpts.

@@ -71,6 +71,7 @@
     current?.removeAttribute("aria-describedby");
     current = undefined;
     box.hidden = true;
+    box.replaceChildren(); // a copy would keep the marks of a page that has since changed its width
   }
 
   function later(action, wait) {
