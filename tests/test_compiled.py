@@ -109,10 +109,15 @@ def test_counts_agree_with_softmax(way, dtype, likely):
 @pytest.mark.parametrize("name", WAYS)
 def test_a_way_is_what_its_name_says(name, monkeypatch):
     use_interpreted(monkeypatch, CONSTANTS.get(name, {}))
-    calls = []
+    calls, guides = [], []
 
     def watched(kind, loop):
-        return lambda rows, *others: calls.append((kind, len(rows))) or loop(rows, *others)
+        def call(rows, *others):
+            calls.append((kind, len(rows)))
+            guides.extend(others[2:] if kind == "invert" else ())
+            return loop(rows, *others)
+
+        return call
 
     watching = compiled.Kernels(*map(watched, INTERPRETED._fields, INTERPRETED))
     monkeypatch.setattr(compiled, "_kernels", lambda: watching)
@@ -130,9 +135,7 @@ def test_a_way_is_what_its_name_says(name, monkeypatch):
         assert kinds == ["one" if name.startswith("one") else "short_rows"]
     else:
         assert kinds == ["invert"]
-        repeated = size if isinstance(size, int) else size[0]
-        guided = repeated >= shape[-1] // 2 + compiled._LEAST_GUIDED
-        assert guided == ("without" not in name)
+        assert (guides[0] > 0) == ("without" not in name)
 
 
 def test_each_row_is_drawn_by_its_own_law(way):
@@ -183,7 +186,7 @@ class Constant(np.random.Generator):
         return out[()]
 
 
-@pytest.mark.parametrize("num_classes", [1, 2, 5, 51, 160, 700])
+@pytest.mark.parametrize("num_classes", [2, 5, 51, 160, 700])
 def test_a_level_next_to_a_sum_gives_one_class_by_every_call(num_classes, monkeypatch):
     """To the last bit: a list of logits, or a size, is drawn as the shortest way draws."""
     use_interpreted(monkeypatch, {})
@@ -196,7 +199,7 @@ def test_a_level_next_to_a_sum_gives_one_class_by_every_call(num_classes, monkey
             assert np.all(sample_compiled(logits.tolist(), size=size, rng=rng) == expected)
 
 
-@pytest.mark.parametrize("drawable", [1, slice(1, None, 2), slice(40, 100)])
+@pytest.mark.parametrize("drawable", [1, slice(1, None, 2), slice(2, 5)])
 def test_a_masked_class_is_never_drawn(way, drawable):
     shape, size = way
     logits = np.full(shape[-1], -np.inf)
@@ -226,29 +229,30 @@ def test_bad_logits_are_found_by_every_way(bad, way):
 
 
 def test_exponentials_are_within_three_units_of_the_last_place(either):
-    """Where the draw of two classes turns from one to the other tells the first one's weight."""
-    exponents = -np.concatenate([np.geomspace(1e-18, 707.9, 3000), np.arange(1, 2000) * 0.3465])
-    exponents = exponents[exponents > -708]
-    logits = np.stack([exponents, np.zeros(exponents.size)], axis=1)
-    weights = np.exp(exponents)
-    drawn = np.empty(exponents.size, np.int64)
-    for units, expected in ((-4, 0), (4, 1)):  # NumPy's own are within one
-        # As `_short_rows` has it, class 0 is drawn where level * total is below its weight.
-        level = (weights + units * np.spacing(weights)) / (1 + weights)
-        assert compiled._kernels().short_rows(logits, level, drawn)
-        off = np.flatnonzero(drawn != expected)
-        assert not off.size, (units, exponents[off[:5]])
+    exponents = -np.concatenate([np.geomspace(1e-18, 707.9, 3000), np.arange(1, 2000) * 0.354])
+    exact = np.exp(exponents.astype(np.longdouble))
+    parts = exponents.copy()
+    if compiled._kernels() is not INTERPRETED:
+        import numba
+
+        numba.njit(compiled._exponentiate, fastmath={"contract"})(parts)
+    else:
+        compiled._exponentiate(parts)
+    assert np.abs((parts - exact) / np.spacing(exact.astype(float))).max() < 3
+    none = np.array([-708.0, -709.0, -1e300, -np.inf])
+    compiled._exponentiate(none)
+    assert not none.any()
 
 
 @pytest.mark.parametrize("num_classes", [3, 16, 49, 300])
-@pytest.mark.parametrize("least_guided", [-1000, 10_000])
-def test_a_level_at_a_sum_belongs_to_the_next_class(num_classes, least_guided, monkeypatch):
+@pytest.mark.parametrize("num_guides", [0, 1, 7, 1000])
+def test_a_level_at_a_sum_belongs_to_the_next_class(num_classes, num_guides, monkeypatch):
     """Of equal weights sums and levels are known to the last bit, with guides and without."""
-    use_interpreted(monkeypatch, {"_LEAST_GUIDED": least_guided, "_COUNTED": 2})
+    use_interpreted(monkeypatch, {"_COUNTED": 2})
     at = np.arange(num_classes) / num_classes
     levels = np.concatenate([at, np.nextafter(at[1:], 0), np.nextafter(at, 1)])[None]
     drawn = np.empty(levels.shape, np.int64)
-    assert compiled._invert(np.zeros((1, num_classes)), levels, drawn)
+    assert compiled._invert(np.zeros((1, num_classes)), levels, drawn, num_guides)
     assert np.array_equal(drawn, np.floor(levels * num_classes))
 
 
@@ -353,6 +357,7 @@ def test_the_generator_is_advanced_and_a_seed_repeats(way):
     first, second = (sample_compiled(logits, size=size, rng=rng) for _ in range(2))
     assert np.array_equal(first, sample_compiled(logits, size=size, rng=again))
     assert np.array_equal(second, sample_compiled(logits, size=size, rng=again))
+    assert rng.bit_generator.state != np.random.default_rng(10).bit_generator.state
     assert first.size == 1 or not np.array_equal(first, second)
 
 

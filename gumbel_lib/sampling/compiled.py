@@ -16,8 +16,8 @@ from ._rows import MOST_AXES, as_rows, as_shape, axes_of, in_order, num_blocks_o
 Rows = NDArray[np.floating[Any]]
 Indices = NDArray[np.int64]
 
-# The law does not depend on these constants; time and the draws of a seed do. The times beside them
-# were taken on a two-core x86-64 machine.
+# The law does not depend on the constants down to _COUNTED; time and the draws of a seed do. The
+# times beside them were taken on a two-core x86-64 machine.
 
 _LAST = -1  # the default of `axis`, told from other numbers by identity: True is no 1
 _FLOATS, _INT64 = (np.dtype(np.float64), np.dtype(np.float32)), np.dtype(np.int64)
@@ -32,7 +32,8 @@ _CLASSES_PER_TRY = 40
 _FORESEEN = 64
 # Side by side, more blocks leave the fastest cache.
 _MOST_BLOCKS = 1 << 10
-# Numbers of a chunk, 0.5 MB. A quarter as many tries, and half as many guides, are made at once.
+# Numbers of a chunk, 0.5 MB. A quarter as many tries are made at once. Of guides there are
+# no more than half as many, or two a class.
 _CHUNK_SIZE = 1 << 16
 # Exponentials that are taken together, and rows that are drawn side by side, if so many together
 # have no more: both stay in the fastest cache. Of 16 rows or more a processor makes good use.
@@ -48,7 +49,7 @@ _LEAST_GUIDED = 256
 # Classes among which a draw is counted instead of searched.
 _COUNTED = 16
 
-# exp(x) = 2^n exp(r), where r, at most log(2) / 2, is x less n log(2). That has two parts, as in
+# exp(x) = 2^n exp(r), where r is x less n log(2), and |r| <= log(2) / 2. That has two parts, as in
 # fdlibm, of which the first times n is exact. Up to r^12 / 12! the series of exp(r) is 2e-16 from
 # its limit. A loop over it takes 0.7 ns a number, since a processor runs eight at once; calls of
 # `math.exp` take 4.5.
@@ -82,8 +83,9 @@ def sample_compiled(
         Shape of the result, to which the batch shape (that of `logits` without `axis`) must
         broadcast, as in NumPy's generators. One draw of each row by default.
     rng : int or numpy.random.Generator
-        Seed or generator, of any bit generator; it is advanced. From one state come the same draws,
-        which need not be those of `sample_categorical`.
+        Seed or generator, of any bit generator; it is advanced. On one machine the same state gives
+        the same draws, which need not be those of `sample_categorical`. On another a draw within
+        some 1e-16 of the border between two classes may fall to the other.
     axis : int
         The axis of the classes.
 
@@ -106,21 +108,23 @@ def sample_compiled(
     -----
     Four loops (one draw of one row, one draw of each of some short rows, the race, the inverse CDF)
     are each compiled when first needed, in a second or two, or read from where Numba keeps what
-    earlier processes compiled; anew for float32 and float64, and for arrays that are read-only.
+    earlier processes compiled; anew for float32 and float64, and for arrays that are read-only, the
+    first also for (K,) and (1, K).
 
     A try of a race proposes one class, and keeps or rejects it. Rows of K > 160 classes, or for a
     single draw K > 3000, race where the draws of a row are expected to take fewer than K / 40
     tries: 2 + sqrt(K) / 6 a draw, as logits of standard deviation 2 take. After 64 tries of a row
-    the rest is foreseen from the draws made so far; a row that would take more is drawn by its sums
-    instead, all its draws anew. Which class is kept does not depend on how many tries it took, so
-    the law stays that of softmax.
+    in a pass the rest is foreseen from the draws made so far; a row that would take more is drawn
+    by its sums instead, all its draws anew. Which class is kept does not depend on how many tries
+    it took, so the law stays that of softmax.
 
-    By its sums, a draw is the first class whose cumulative sum exceeds :math:`u` times the total,
-    with :math:`u` uniform on [0, 1). Where each of some short rows is drawn once, these lie side by
-    side, and the sums that do not exceed are counted. Else the class is looked for by halves, a
-    step for 64 draws before the next, since one draw would wait for memory. From K / 2 + 256 draws
-    of a row on, the search begins at one of some :math:`\sqrt{K d}` guides for d draws, the classes
-    that evenly spaced levels belong to.
+    By its sums, a draw is the first class whose cumulative sum exceeds the level, :math:`u` times
+    the total, with :math:`u` uniform on [0, 1). Short rows that are drawn once each are handled
+    together, and the class is the number of sums that are not above the level. Else a binary search
+    finds it, advanced one step for 64 draws at a time, so that they need not wait for memory one
+    after the other. From K / 2 + 256 draws of a row on, it begins at a guide: there are
+    :math:`\sqrt{K d}` for d draws, but no more than 2 K or 32,768, whichever is greater, and guide
+    g is the first class whose sum reaches g equal parts of the total.
 
     Logits are rounded to float64, and so are their differences from the largest, the sums, and the
     exponentials, which are within 3 units in the last place; those of -708 and less are 0. A
@@ -131,7 +135,8 @@ def sample_compiled(
     Logits that are no float32 or float64 array in one piece, row by row, are copied; they must not
     change during the call. Beside logits and result, a call holds up to some 2 MB, and what one row
     takes: 8 bytes a class, 24 with guides, or for a race some hundredths of the logits. A race also
-    holds a byte a row, and a call that refuses its logits a byte a logit.
+    holds a byte a row, and 8 more for each row that it gives up, if there are any; a call that
+    refuses its logits a byte a logit.
 
     References
     ----------
@@ -250,6 +255,13 @@ def _by_race(rows: Rows, drawn: Indices, rng: np.random.Generator) -> int:
     return given_up
 
 
+def _num_guides(width: int, repeated: int) -> int:
+    """Guides for so many draws of a row, or 0."""
+    if repeated < width // 2 + _LEAST_GUIDED:
+        return 0
+    return min(math.isqrt(width * repeated), max(2 * width, _CHUNK_SIZE // 2))
+
+
 def _by_sums(rows: Rows, drawn: Indices, rng: np.random.Generator) -> None:
     """The inverse CDF."""
     # The uniforms lie where the draws come to lie.
@@ -258,7 +270,7 @@ def _by_sums(rows: Rows, drawn: Indices, rng: np.random.Generator) -> None:
     if len(rows) > 1 and levels.shape[1] == 1 and rows.shape[1] <= _LEAST_RACE:
         found = _kernels().short_rows(rows, levels[:, 0], drawn[:, 0])
     else:
-        found = _kernels().invert(rows, levels, drawn)
+        found = _kernels().invert(rows, levels, drawn, _num_guides(rows.shape[1], levels.shape[1]))
     if not found:
         check_logits(rows, -1)
 
@@ -295,7 +307,7 @@ def _kernels() -> Kernels:
 
 
 def _raise(bounds: Rows, some: Rows) -> None:
-    """Raise the first of these bounds to as many logits, or to NaN, for which `x > y` is false."""
+    """bounds[b] = max(bounds[b], some[b]); a NaN, once there, stays, since x > NaN is false."""
     for b in range(some.size):
         x, y = some[b], bounds[b]
         bounds[b] = x if (x > y) | (x != x) else y
@@ -415,7 +427,10 @@ def _short_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bo
 def _race(
     rows: Rows, drawn: Indices, start: int, uniforms: NDArray[np.float64], num_blocks: int
 ) -> tuple[int, int]:
-    """Draws from number `start` on; the first that found no uniforms left, and rows given up."""
+    """Fill `drawn`, row by row, from draw `start` on until no uniforms are left.
+
+    Returns the number of the next draw, and how many rows were given up.
+    """
     num_rows, width = rows.shape
     repeated = drawn.shape[1]
     height = -(-width // num_blocks)  # block b holds each num_blocks-th class
@@ -435,7 +450,7 @@ def _race(
         while done < repeated:
             if used == len(uniforms):
                 return int(i * repeated + done), given_up
-            # As many more tries for each draw as for each of those made, and one.
+            # Tries still to come: draws left, times tries so far / (draws so far + 1).
             left = tries * (repeated - done) / (done - first + 1)
             if tries >= _FORESEEN and left * _CLASSES_PER_TRY > width:
                 drawn[i, 0] = -1
@@ -457,20 +472,18 @@ def _race(
     return drawn.size, given_up
 
 
-def _invert(rows: Rows, levels: NDArray[np.float64], drawn: Indices) -> bool:
+def _invert(rows: Rows, levels: NDArray[np.float64], drawn: Indices, num_guides: int) -> bool:
     """Draws of each row by the inverse CDF; False where a row has none."""
     num_rows, width = rows.shape
     repeated = drawn.shape[1]
-    guided = repeated >= width // 2 + _LEAST_GUIDED
-    num_guides = min(int(math.sqrt(width * repeated)), max(2 * width, _CHUNK_SIZE // 2))
-    guides = np.empty(num_guides + 1 if guided else 0, np.int64)
+    guides = np.empty(num_guides + 1, np.int64)
     sums = np.empty(width)
     lows, some = np.empty(_LANES, np.int64), np.empty(_LANES)
     for i in range(num_rows):
         if not _sum_up(rows[i], sums):
             return False
         total = sums[-1]
-        if not guided:
+        if num_guides == 0:
             for start in range(0, repeated, _LANES):
                 number = min(_LANES, repeated - start)
                 for j in range(number):
