@@ -355,6 +355,7 @@ def main() -> None:
     if COMPILED in cells[0]["ratio"]:
         report(figures.relative_to(cells, COMPILED), COMPILED)
     file = QUICK.with_suffix(".svg")
+    file.parent.mkdir(exist_ok=True)
     file.write_text(figures.grid(cells).svg(), encoding="utf-8")
     print(f"figure: {file.as_uri()}")
 

@@ -18,16 +18,17 @@ from gumbel_lib.sampling import compiled, sample_categorical, sample_compiled
 WAYS = {
     "one draw": ((6,), None),
     "one draw of a long row": ((1, 300), None),
+    "one draw of a row in lanes": ((1, 20), None),
     "rows": ((900, 6), None),
     "rows, several chunks": ((40, 3, 60), None),
     "one row, several draws": ((6,), 999),
     "several draws of rows": ((8, 6), (50, 8)),
-    "race": ((600, 256), None),
-    "race, one row": ((600,), None),
-    "race, a power of two": ((300, 512), None),
-    "race, several draws": ((90, 900), (2, 90)),
+    "race": ((600, 170), None),
+    "race, one row": ((170,), None),
+    "race, a power of two": ((500, 256), None),
+    "race, several draws": ((90, 600), (2, 90)),
     "race, several passes": ((1200, 900), (3, 1200)),
-    "race in a few uniforms": ((600, 256), None),
+    "race in a few uniforms": ((600, 170), None),
     "race that is given up": ((90, 300), (4, 90)),
     "sums of a long row": ((300,), 999),
     "sums without guides": ((300,), 999),
@@ -36,7 +37,8 @@ WAYS = {
 }
 CONSTANTS = {
     "rows, several chunks": {"_TOGETHER": 100, "_LEAST_ROWS": 7},
-    "race, one row": {"_FEW": np.arange(500)},
+    "one draw of a row in lanes": {"_LANES": 4},
+    "race, one row": {"_FEW": np.arange(100)},
     "race in a few uniforms": {"_CHUNK_SIZE": 400},
     "race that is given up": {"_CLASSES_PER_TRY": 12, "_FORESEEN": 1, "_CHUNK_SIZE": 1000},
     "sums without guides": {"_LEAST_GUIDED": 1000},
@@ -59,8 +61,9 @@ def use_interpreted(monkeypatch, constants):
 
 
 # A loop is compiled with its constants, so that those with others are run by Python only; and for
-# Python a million logits take too long.
-BY_PYTHON = [name for name in WAYS if name != "race, several passes"]
+# Python a million logits take too long, or a thousand draws of a long row.
+LONG = ("race, several passes", "one draw of a long row")
+BY_PYTHON = [name for name in WAYS if name not in LONG]
 COMPILED = [f"compiled {name}" for name in WAYS if name not in CONSTANTS]
 
 

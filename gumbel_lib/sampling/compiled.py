@@ -245,7 +245,7 @@ def _by_race(rows: Rows, drawn: Indices, rng: np.random.Generator) -> int:
     # For a wide row, uniforms take some hundredths of the time in which it is read.
     width = rows.shape[1]
     num_blocks = min(num_blocks_of(width), _MOST_BLOCKS)
-    tries = 8 + min(int(drawn.size * _tries(width)), _CHUNK_SIZE // 4) + width // 4096
+    tries = 8 + min(int(drawn.size * _tries(width)), _CHUNK_SIZE // 4) + width // 512
     done, given_up = 0, 0
     while done < drawn.size:
         reached, more = _kernels().race(rows, drawn, done, rng.random((tries, 3)), num_blocks)

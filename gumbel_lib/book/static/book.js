@@ -349,6 +349,16 @@
   addEventListener("load", name);
 })();
 
+// A reload finds its place: a section that waits to be laid out has the height that it had when the
+// page was left.
+(() => {
+  const sections = [...document.querySelectorAll("article > section > section")];
+  const key = `heights at ${innerWidth}: ${location.pathname}`;
+  for (const [i, height] of JSON.parse(sessionStorage.getItem(key) ?? "[]").entries())
+    sections[i]?.style.setProperty("contain-intrinsic-block-size", `auto ${height}px`);
+  addEventListener("pagehide", () => sessionStorage.setItem(key, JSON.stringify(sections.map((section) => section.offsetHeight))));
+})();
+
 // A browser may not read other files from a page on disk, which the search would do for excerpts.
 if (location.protocol === "file:") {
   DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
