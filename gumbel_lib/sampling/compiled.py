@@ -242,7 +242,7 @@ def _tries(width: int) -> float:
 
 def _by_race(rows: Rows, drawn: Indices, rng: np.random.Generator) -> int:
     """The race of blocks; how many rows it gave up, which have a first draw of -1."""
-    # For a wide row, uniforms take some hundredths of the time in which it is read.
+    # For a wide row, uniforms take up to a tenth of the time in which it is read.
     width = rows.shape[1]
     num_blocks = min(num_blocks_of(width), _MOST_BLOCKS)
     tries = 8 + min(int(drawn.size * _tries(width)), _CHUNK_SIZE // 4) + width // 512

@@ -349,16 +349,6 @@
   addEventListener("load", name);
 })();
 
-// A reload finds its place: a section that waits to be laid out has the height that it had when the
-// page was left.
-(() => {
-  const sections = [...document.querySelectorAll("article > section > section")];
-  const key = `heights at ${innerWidth}: ${location.pathname}`;
-  for (const [i, height] of JSON.parse(sessionStorage.getItem(key) ?? "[]").entries())
-    sections[i]?.style.setProperty("contain-intrinsic-block-size", `auto ${height}px`);
-  addEventListener("pagehide", () => sessionStorage.setItem(key, JSON.stringify(sections.map((section) => section.offsetHeight))));
-})();
-
 // A browser may not read other files from a page on disk, which the search would do for excerpts.
 if (location.protocol === "file:") {
   DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
@@ -383,3 +373,13 @@ matchMedia("print").addEventListener("change", ({ matches }) => {
   if (matches) dataset.themeOnScreen = dataset.theme;
   dataset.theme = matches ? "light" : dataset.themeOnScreen;
 });
+
+// A reload finds its place: a section that waits to be laid out has the height that it had when the
+// page was left. This comes last, since a browser that stores nothing stops here.
+(() => {
+  const sections = [...document.querySelectorAll("article > section > section")];
+  const key = `heights at ${innerWidth}: ${location.pathname}`;
+  for (const [i, height] of JSON.parse(sessionStorage.getItem(key) ?? "[]").entries())
+    sections[i]?.style.setProperty("contain-intrinsic-block-size", `auto ${height}px`);
+  addEventListener("pagehide", () => sessionStorage.setItem(key, JSON.stringify(sections.map((section) => section.offsetHeight))));
+})();
