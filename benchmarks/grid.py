@@ -3,9 +3,9 @@
 A cell is a number of rows, of classes and of draws a row, a type and a kind of logits. At each cell
 the peers draw from the same logits in one process, in turn; a round gives the ratio of a peer's
 time to that of `sample_categorical`, and the median, least and largest of the rounds are stored.
-Where Numba is installed, `sample_compiled` takes part in every round, and the report compares the
-peers with it too. Short calls are timed in loops. Peers far from the best are timed once.
-Everything runs on the CPU, ours in one thread.
+Where Numba is installed, `sample_compiled` takes part in every round, in one thread and in all, and
+the report compares the peers with it too. Short calls are timed in loops. Peers far from the best
+are timed once. Everything runs on the CPU, `sample_categorical` in one thread.
 
 The figures are stored beside this file as they come, for the chapter `scale`. A run that was
 interrupted goes on where it stopped, unless the machine, a library or the code has changed since; a
@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 import peers
-from peers import ALIAS, COMPILED, EXPONENTIAL, NUMBA, OURS, SECONDS, Draw
+from peers import ALIAS, COMPILED, EXPONENTIAL, NUMBA, OURS, SECONDS, SHARED, Draw
 from scipy import optimize, special
 from tqdm import tqdm
 
@@ -151,7 +151,7 @@ def key(cell: Cell, **other: Any) -> tuple[Any, ...]:
 
 def named(cell: Cell) -> set[str]:
     """Peers with a figure of their own, timed where the others of their speed are not."""
-    return {OURS, COMPILED, NUMBA} | ({EXPONENTIAL, ALIAS} if cell["rows"] == 1 else set())
+    return {OURS, COMPILED, SHARED, NUMBA} | ({EXPONENTIAL, ALIAS} if cell["rows"] == 1 else set())
 
 
 def worth_timing(cell: Cell, done: dict[tuple[Any, ...], Cell]) -> Callable[[str], bool]:
@@ -190,14 +190,14 @@ def measure(cell: Cell, methods: dict[str, Draw], budget: float) -> Cell:
     candidates = [
         name
         for name, took in first.items()
-        if took <= SECONDS and name not in (OURS, COMPILED, READ, NUMBA)
+        if took <= SECONDS and name not in (OURS, COMPILED, SHARED, READ, NUMBA)
         if is_exact(name, cell["dtype"], cell["draws"])
     ]
     hopeful = CONTENDER * min((first[name] for name in candidates), default=0)
     again = {}
     for name, took in first.items():
         near = took <= hopeful or (name in named(cell) and took <= 3 * first[OURS])
-        if name in (OURS, COMPILED, READ) or (
+        if name in (OURS, COMPILED, SHARED, READ) or (
             near and took <= min(SECONDS, HOPELESS * first[OURS])
         ):
             again[name] = max(1, int(LOOP / took))
@@ -352,8 +352,9 @@ def main() -> None:
     print("the ten worst cells, with least and largest:")
     for line in figures.worst(cells):
         print("  " + ", ".join(f"{name} {value}" for name, value in line.items()))
-    if COMPILED in cells[0]["ratio"]:
-        report(figures.relative_to(cells, COMPILED), COMPILED)
+    for ours in (COMPILED, SHARED):
+        if ours in cells[0]["ratio"]:
+            report(figures.relative_to(cells, ours), ours)
     file = QUICK.with_suffix(".svg")
     file.parent.mkdir(exist_ok=True)
     file.write_text(figures.grid(cells).svg(), encoding="utf-8")

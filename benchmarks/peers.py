@@ -24,7 +24,7 @@ from scipy.stats.sampling import DiscreteAliasUrn, DiscreteGuideTable
 from gumbel_lib.sampling import sample_categorical, sample_compiled
 
 OURS = "sample_categorical"
-COMPILED = "sample_compiled"
+COMPILED, SHARED = "sample_compiled", "sample_compiled, all threads"
 EXPONENTIAL = "-log(E) + argmax"
 ALIAS = "alias (SciPy)"
 NUMBA = "inverse CDF, Numba"
@@ -131,7 +131,8 @@ def numba_inverse() -> Any:
     for dtype in (np.float32, np.float64):
         inverse(np.zeros((1, 2), dtype), np.zeros((1, 1)), np.zeros((1, 1), np.int64))
         # Each compiles another loop.
-        for shape, size in (((1, 2), None), ((2, 2), None), ((1, 5000), None), ((1, 2), (2, 1))):
+        some = (((1, 2), None), ((2, 2), None), ((1, 5000), None), ((1, 2), (2, 1)))
+        for shape, size in (*some, ((1, 2), (200_000, 1))):
             sample_compiled(np.zeros(shape, dtype), size=size, rng=rng)
     return inverse
 
@@ -147,7 +148,11 @@ def numba_methods(logits: np.ndarray, draws: int) -> dict[str, Draw]:
         inverse(logits, rng.random(drawn.shape), drawn)
         return drawn
 
-    return {COMPILED: lambda: sample_compiled(logits, size=size, rng=rng), NUMBA: draw}
+    return {
+        COMPILED: lambda: sample_compiled(logits, size=size, rng=rng),
+        SHARED: lambda: sample_compiled(logits, size=size, rng=rng, workers=-1),
+        NUMBA: draw,
+    }
 
 
 @functools.cache

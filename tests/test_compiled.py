@@ -4,6 +4,7 @@ import doctest
 import importlib.util
 import itertools
 import math
+import subprocess
 import sys
 
 import numpy as np
@@ -21,7 +22,7 @@ WAYS = {
     "one draw of a row in lanes": ((1, 20), None),
     "rows": ((900, 6), None),
     "rows, several chunks": ((40, 3, 60), None),
-    "one row, several draws": ((6,), 999),
+    "one row, several draws": ((6,), 99),
     "several draws of rows": ((8, 6), (50, 8)),
     "race": ((600, 170), None),
     "race, one row": ((170,), None),
@@ -30,10 +31,18 @@ WAYS = {
     "race, several passes": ((1200, 900), (3, 1200)),
     "race in a few uniforms": ((600, 170), None),
     "race that is given up": ((90, 300), (4, 90)),
-    "sums of a long row": ((300,), 999),
-    "sums without guides": ((300,), 999),
-    "sums without guides, rows": ((90, 300), (10, 90)),
-    "sums in pieces": ((300,), 999),
+    "race, rows in parts": ((60, 170), None),
+    "race, one row in parts": ((170,), None),
+    "sums of a long row": ((300,), 100),
+    "sums of long rows": ((90, 300), (10, 90)),
+    "sums in pieces": ((300,), 100),
+    "sums, rows in parts": ((90, 300), (10, 90)),
+    "sums, draws in parts": ((300,), 100),
+    "table of a row": ((6,), 5000),
+    "table of a long row": ((300,), 999),
+    "tables of rows": ((8, 6), (999, 8)),
+    "tables, rows in parts": ((8, 6), (999, 8)),
+    "table, draws in parts": ((300,), 999),
 }
 CONSTANTS = {
     "rows, several chunks": {"_TOGETHER": 100, "_LEAST_ROWS": 7},
@@ -41,14 +50,30 @@ CONSTANTS = {
     "race, one row": {"_FEW": np.arange(100)},
     "race in a few uniforms": {"_CHUNK_SIZE": 400},
     "race that is given up": {"_CLASSES_PER_TRY": 12, "_FORESEEN": 1, "_CHUNK_SIZE": 1000},
-    "sums without guides": {"_LEAST_GUIDED": 1000},
-    "several draws of rows": {"_LEAST_GUIDED": 10},
-    "sums in pieces": {"_TOGETHER": 70, "_LANES": 16, "_COUNTED": 2},
+    "sums in pieces": {"_TOGETHER": 70, "_LANES": 16},
+} | {
+    name: {"_PART": 40 if name == "race, one row in parts" else 500}
+    for name in WAYS
+    if "parts" in name
 }
+CONSTANTS["race, one row in parts"]["_FEW"] = np.arange(100)
+
+
+def fill(states, uniforms):
+    """NumPy's numbers warn where they are meant to wrap, as compiled ones do silently."""
+    with np.errstate(over="ignore"):
+        compiled._fill(states, uniforms)
 
 
 INTERPRETED = compiled.Kernels(
-    compiled._one, compiled._short_rows, compiled._race, compiled._invert
+    compiled._one,
+    compiled._short_rows,
+    compiled._bound,
+    compiled._race,
+    compiled._look_up,
+    compiled._tabulate,
+    compiled._find,
+    fill,
 )
 HAS_NUMBA = importlib.util.find_spec("numba") is not None
 
@@ -112,12 +137,12 @@ def test_counts_agree_with_softmax(way, dtype, likely):
 @pytest.mark.parametrize("name", WAYS)
 def test_a_way_is_what_its_name_says(name, monkeypatch):
     use_interpreted(monkeypatch, CONSTANTS.get(name, {}))
-    calls, guides = [], []
+    calls = []
 
     def watched(kind, loop):
         def call(rows, *others):
-            calls.append((kind, len(rows)))
-            guides.extend(others[2:] if kind == "invert" else ())
+            tabled = others[-1] if kind == "look_up" else kind == "find" and len(others[0]) > 0
+            calls.append((kind, len(rows), tabled))
             return loop(rows, *others)
 
         return call
@@ -127,18 +152,22 @@ def test_a_way_is_what_its_name_says(name, monkeypatch):
     shape, size = WAYS[name]
     logits = np.random.default_rng(1).normal(scale=2, size=shape)
     sample_compiled(logits, size=size, rng=np.random.default_rng(1))
-    kinds = [kind for kind, _ in calls]
+    kinds = [kind for kind, _, _ in calls if kind != "fill"]
     if name.startswith("race"):  # which may give up a row by chance
-        assert kinds[0] == "race"
-        given_up = sum(rows for kind, rows in calls if kind == "invert")
+        assert kinds[0] == "bound"
+        assert "race" in kinds
+        given_up = sum(rows for kind, rows, _ in calls if kind == "look_up")
         assert (given_up > shape[0] / 10) == (name == "race that is given up")
+        assert (kinds.count("bound") > 1) == ("parts" in name or name == "race, several passes")
         if name in ("race, several passes", "race in a few uniforms"):
             assert kinds.count("race") > 1
     elif size is None:
         assert kinds == ["one" if name.startswith("one") else "short_rows"]
     else:
-        assert kinds == ["invert"]
-        assert (guides[0] > 0) == ("without" not in name)
+        found = ["tabulate", "find"] if "draws in parts" in name else ["look_up"]
+        assert list(dict.fromkeys(kinds)) == found
+        assert (kinds.count(found[-1]) > 1) == ("parts" in name)
+        assert {tabled for kind, _, tabled in calls if kind == found[-1]} == {"table" in name}
 
 
 def test_each_row_is_drawn_by_its_own_law(way):
@@ -198,11 +227,11 @@ def test_a_level_next_to_a_sum_gives_one_class_by_every_call(num_classes, monkey
     rng = Constant(np.random.PCG64(0))
     for rng.uniform in np.ravel([(np.round(shares * 2**53) + n) / 2**53 for n in (-1, 0, 1)]):
         expected = compiled._one(logits, rng.uniform)
-        for size in (None, (), 1, 3000):  # more than a row races for
+        for size in (None, (), 1, 100):  # more than a row races for, too few for a table
             assert np.all(sample_compiled(logits.tolist(), size=size, rng=rng) == expected)
 
 
-@pytest.mark.parametrize("drawable", [1, slice(1, None, 2), slice(2, 5)])
+@pytest.mark.parametrize("drawable", [1, slice(1, None, 2)])
 def test_a_masked_class_is_never_drawn(way, drawable):
     shape, size = way
     logits = np.full(shape[-1], -np.inf)
@@ -221,7 +250,7 @@ def test_a_masked_class_is_never_drawn(way, drawable):
 def test_bad_logits_are_found_by_every_way(bad, way):
     shape, size = way
     for place in (0, shape[-1] // 2, -1):
-        for other in (0.0, -np.inf, 1.0):
+        for other in (-np.inf, 1.0):
             logits = np.zeros(shape)
             logits[..., -2] = other
             logits[(-1,) * (len(shape) - 1) + (place,)] = bad
@@ -248,15 +277,123 @@ def test_exponentials_are_within_three_units_of_the_last_place(either):
 
 
 @pytest.mark.parametrize("num_classes", [3, 16, 49, 300])
-@pytest.mark.parametrize("num_guides", [0, 1, 7, 1000])
-def test_a_level_at_a_sum_belongs_to_the_next_class(num_classes, num_guides, monkeypatch):
-    """Of equal weights sums and levels are known to the last bit, with guides and without."""
-    use_interpreted(monkeypatch, {"_COUNTED": 2})
+@pytest.mark.parametrize("tabled", [False, True])
+def test_a_level_at_a_sum_belongs_to_the_next_class(num_classes, tabled, monkeypatch):
+    """Of equal weights sums and levels are known to the last bit; a table has them in order too."""
+    use_interpreted(monkeypatch, {})
     at = np.arange(num_classes) / num_classes
     levels = np.concatenate([at, np.nextafter(at[1:], 0), np.nextafter(at, 1)])[None]
-    drawn = np.empty(levels.shape, np.int64)
-    assert compiled._invert(np.zeros((1, num_classes)), levels, drawn, num_guides)
-    assert np.array_equal(drawn, np.floor(levels * num_classes))
+    expected, drawn = np.floor(levels * num_classes), np.empty(levels.shape, np.int64)
+    assert compiled._look_up(np.zeros((1, num_classes)), levels, drawn, tabled)
+    assert np.array_equal(drawn, expected)
+
+
+TABLED = {
+    "normal": lambda rng, n: rng.normal(scale=2, size=n),
+    "wide": lambda rng, n: rng.normal(scale=40, size=n),
+    "one dominant": lambda rng, n: np.where(np.arange(n) == n // 3, 30.0, rng.normal(size=n)),
+    "equal": lambda rng, n: np.full(n, 0.3),
+    "half masked": lambda rng, n: np.where(np.arange(n) % 2, -np.inf, rng.normal(size=n)),
+    "one alone": lambda rng, n: np.where(np.arange(n) == n - 1, 1.0, -np.inf),
+    "light, then heavy": lambda rng, n: np.arange(n) / 7.0,
+    "heavy, then light": lambda rng, n: -np.arange(n) / 7.0,
+}
+
+
+@pytest.mark.parametrize("kind", TABLED)
+@pytest.mark.parametrize("num_classes", [1, 2, 3, 5, 8, 41, 1000, 100_000])
+def test_a_table_holds_the_law(kind, num_classes, monkeypatch):
+    """Within a few units of 1e-16 of the whole; a class of no weight has no part of a column."""
+    if num_classes <= 1000:
+        use_interpreted(monkeypatch, {})
+    else:
+        pytest.importorskip("numba")
+    logits = TABLED[kind](np.random.default_rng(11), num_classes)
+    weights, table = np.empty(num_classes), np.empty((num_classes, 2))
+    assert compiled._kernels().tabulate(logits, weights, table)
+    own, other = np.minimum(table[:, 0], 1), table[:, 1].astype(int)
+    law = (own + np.bincount(other, 1 - own, num_classes)) / num_classes
+    exact = special.softmax(logits)
+    assert np.abs(law - exact).max() < 1e-16 * max(5, math.sqrt(num_classes))
+    assert not law[np.isinf(logits)].any()
+    assert own.min() >= 0
+
+
+# The first outputs from the states 1, 2, 3, 4 and 0, 0, 0, 1, as other implementations have them.
+PUBLISHED = [
+    (41943041, 0x800000),
+    (58720359, 0x800011),
+    (3588806011781223, 0x2200000800011),
+    (3591011842654386, 0x2200044000020),
+    (9228616714210784205, 0x22000448008A1),
+    (9973669472204895162, 0x1102100802208A0),
+    (14011001112246962877, 0x114002284200880),
+    (12406186145184390807, 0x402896644A64095),
+    (15849039046786891736, 0x8A14A0A244ACC891),
+    (10450023813501588000, 0x8C88BA4680B20495),
+]
+
+
+def test_uniforms_are_those_of_the_published_generator(either):
+    states = np.array([[1, 0], [2, 0], [3, 0], [4, 1]], np.uint64)
+    uniforms = np.empty((10, 2))
+    for part in (uniforms[:3], uniforms[3:]):
+        compiled._kernels().fill(states, part.reshape(-1))
+    assert np.array_equal(uniforms, [[(n >> 11) / 2**53 for n in pair] for pair in PUBLISHED])
+
+
+@pytest.mark.parametrize("name", [name for name in WAYS if "parts" in name])
+def test_no_number_of_threads_changes_the_draws(name, monkeypatch):
+    use_interpreted(monkeypatch, CONSTANTS[name])
+    shape, size = WAYS[name]
+    logits = np.random.default_rng(12).normal(scale=2, size=shape)
+    one, *others = (
+        sample_compiled(logits, size=size, rng=np.random.default_rng(13), workers=workers)
+        for workers in (1, 2, 3, -1)
+    )
+    assert all(np.array_equal(one, other) for other in others)
+
+
+# These take parts by the constants as they are: rows, draws of a row, and one row that is read.
+@pytest.mark.skipif(not HAS_NUMBA, reason="Numba is not installed")
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [((2000, 1000), None), ((100_000, 6), None), ((6,), 500_000), ((3_000_000,), None)],
+)
+def test_threads_share_what_takes_long(shape, size, monkeypatch):
+    logits = np.random.default_rng(12).normal(scale=2, size=shape)
+    rng, again = np.random.default_rng(13), np.random.default_rng(13)
+    one = sample_compiled(logits, size=size, rng=rng)
+    shared, pool = [], compiled._pool(2)
+
+    class Watched:
+        def map(self, task, *parts):
+            shared.append(len(parts[0]))
+            return pool.map(task, *parts)
+
+    monkeypatch.setattr(compiled, "_pool", lambda workers: Watched())
+    assert np.array_equal(sample_compiled(logits, size=size, rng=again, workers=2), one)
+    assert shared[0] > 1
+    assert rng.bit_generator.state == again.bit_generator.state
+
+
+FORKED = """
+import os
+import numpy as np
+from gumbel_lib.sampling import sample_compiled
+logits = np.zeros(6)
+drawn = sample_compiled(logits, size=500_000, rng=1, workers=2)
+if child := os.fork():
+    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+again = sample_compiled(logits, size=500_000, rng=1, workers=2)
+os._exit(not np.array_equal(again, drawn))
+"""
+
+
+@pytest.mark.skipif(not HAS_NUMBA or sys.platform == "win32", reason="needs Numba and fork")
+def test_a_forked_process_has_threads_of_its_own():
+    command = [sys.executable, "-W", "ignore", "-c", FORKED]
+    assert subprocess.run(command, timeout=100, check=False).returncode == 0
 
 
 def test_shapes_and_refusals_are_those_of_the_other_sampler(either):
@@ -280,7 +417,7 @@ def test_shapes_and_refusals_are_those_of_the_other_sampler(either):
                     assert np.array_equal(drawn, expected)
 
 
-@pytest.mark.parametrize("case", [case for case in BAD if "workers" not in BAD[case][0]])
+@pytest.mark.parametrize("case", BAD)
 def test_bad_input_is_named(case, either):
     arguments, named = BAD[case]
     for rng in (0, np.random.default_rng(0)):

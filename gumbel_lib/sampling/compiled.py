@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._checks import Rng, as_generator, check_logits
+from .._checks import Rng, as_generator, check_count, check_logits
 from ._rows import MOST_AXES, as_rows, as_shape, axes_of, in_order, num_blocks_of, room_for
 
 Rows = NDArray[np.floating[Any]]
 Indices = NDArray[np.int64]
+Uniforms = Callable[[NDArray[np.float64]], Any]  # fills an array with uniforms on [0, 1)
+Share = Callable[..., Any]  # map, or that of a pool of threads
 
-# The law does not depend on the constants down to _COUNTED; time and the draws of a seed do. The
-# times beside them were taken on a two-core x86-64 machine.
+# The law does not depend on the constants down to _LEAST_TABLED; time and the draws of a seed do.
+# The times beside them were taken on two-core x86-64 machines.
 
-_LAST = -1  # the default of `axis`, told from other numbers by identity: True is no 1
+# The defaults of `axis` and `workers`, which are told from other numbers by identity: True is no 1.
+_LAST, _ALONE = -1, 1
 _FLOATS, _INT64 = (np.dtype(np.float64), np.dtype(np.float32)), np.dtype(np.int64)
 # Classes up to which a single draw takes no race: 3000 take 6.5 us either way. An element of this
 # array is a NumPy number in a quarter of the time of `np.int64`.
@@ -32,8 +37,13 @@ _CLASSES_PER_TRY = 40
 _FORESEEN = 64
 # Side by side, more blocks leave the fastest cache.
 _MOST_BLOCKS = 1 << 10
-# Numbers of a chunk, 0.5 MB. A quarter as many tries are made at once. Of guides there are
-# no more than half as many, or two a class.
+# Nanoseconds of a part, since threads and a generator for each take some 50 us, and about those of
+# a draw that is looked up.
+_PART, _LOOK_UP = 1 << 19, 6
+# Uniforms that rng makes itself: the states of so many generators take 7 us, and then a uniform
+# takes 1 ns in place of 3.5.
+_FEW_UNIFORMS, _STREAMS = 1 << 12, 32
+# Numbers of a chunk, 0.5 MB. A quarter as many tries are made at once.
 _CHUNK_SIZE = 1 << 16
 # Exponentials that are taken together, and rows that are drawn side by side, if so many together
 # have no more: both stay in the fastest cache. Of 16 rows or more a processor makes good use.
@@ -42,12 +52,9 @@ _TOGETHER, _LEAST_ROWS, _MOST_ROWS = 1 << 11, 16, 1 << 8
 # side, since one would wait for the last: 0.2 ns a class in place of 1.3, and 15 a draw in place of
 # 25 to 200.
 _LANES = 64
-# Draws a row from which a search begins at a guide are these and one for two classes. There it
-# takes up to 1.6 of the time for logits of standard deviation 2, and 0.4 to 0.9 for 4, or where a
-# few classes hold nearly all.
-_LEAST_GUIDED = 256
-# Classes among which a draw is counted instead of searched.
-_COUNTED = 16
+# Draws a row from which a table pays are these and one for eight classes: a class of it takes 10 ns
+# more than one of the sums, and a look 2 in place of a search's 15 to 120.
+_LEAST_TABLED = 160
 
 # exp(x) = 2^n exp(r), where r is x less n log(2), and |r| <= log(2) / 2. That has two parts, as in
 # fdlibm, of which the first times n is exact. Up to r^12 / 12! the series of exp(r) is 2e-16 from
@@ -67,13 +74,14 @@ def sample_compiled(
     size: int | tuple[int, ...] | None = None,
     rng: Rng,
     axis: int = -1,
+    workers: int = 1,
 ) -> Indices:
     r"""Exact draws from softmax(logits), as `sample_categorical` makes them, in compiled loops.
 
-    A compiled loop spares calls of Python, and arrays that are written and read again. So two
+    A compiled loop spares calls of Python, and arrays that are written and read again. So three
     methods are enough. Where there are few draws of a wide row, blocks of classes race at their
     upper bounds (see `sample_categorical`, where the race is explained); otherwise a draw is looked
-    up in the cumulative sums of its row.
+    up in the cumulative sums of its row, or, where there are many, in an alias table.
 
     Parameters
     ----------
@@ -88,6 +96,9 @@ def sample_compiled(
         some 1e-16 of the border between two classes may fall to the other.
     axis : int
         The axis of the classes.
+    workers : int
+        Threads among which the rows are shared, or the draws or the blocks of a single row; -1 for
+        one a processor. The draws do not depend on it. Calls of up to half a millisecond take none.
 
     Returns
     -------
@@ -106,50 +117,64 @@ def sample_compiled(
 
     Notes
     -----
-    Four loops (one draw of one row, one draw of each of some short rows, the race, the inverse CDF)
-    are each compiled when first needed, in a second or two, or read from where Numba keeps what
-    earlier processes compiled; anew for float32 and float64, and for arrays that are read-only, the
-    first also for (K,) and (1, K).
+    Eight loops are each compiled when first needed, in a second or two, or read from where Numba
+    keeps what earlier processes compiled; anew for float32 and float64, and for arrays that are
+    read-only, the one for a single draw also for (K,) and (1, K).
 
     A try of a race proposes one class, and keeps or rejects it. Rows of K > 160 classes, or for a
     single draw K > 3000, race where the draws of a row are expected to take fewer than K / 40
     tries: 2 + sqrt(K) / 6 a draw, as logits of standard deviation 2 take. After 64 tries of a row
     in a pass the rest is foreseen from the draws made so far; a row that would take more is drawn
-    by its sums instead, all its draws anew. Which class is kept does not depend on how many tries
-    it took, so the law stays that of softmax.
+    by its sums or its table instead, all its draws anew. Which class is kept does not depend on how
+    many tries it took, so the law stays that of softmax.
 
     By its sums, a draw is the first class whose cumulative sum exceeds the level, :math:`u` times
     the total, with :math:`u` uniform on [0, 1). Short rows that are drawn once each are handled
     together, and the class is the number of sums that are not above the level. Else a binary search
     finds it, advanced one step for 64 draws at a time, so that they need not wait for memory one
-    after the other. From K / 2 + 256 draws of a row on, it begins at a guide: there are
-    :math:`\sqrt{K d}` for d draws, but no more than 2 K or 32,768, whichever is greater, and guide
-    g is the first class whose sum reaches g equal parts of the total.
+    after the other.
 
-    Logits are rounded to float64, and so are their differences from the largest, the sums, and the
-    exponentials, which are within 3 units in the last place; those of -708 and less are 0. A
-    product and a sum are rounded once where the processor can. A uniform number has 53 bits. So
-    classes that hold some 1e-16 of their row or less are drawn with other tiny probabilities, or
-    never, as by the lines, sums, search and table of `sample_categorical`.
+    From K / 8 + 160 draws of a row on, an alias table takes the place of the search. It has K
+    columns of the same height. Column k holds what class k has of it, at most all, and otherwise
+    one other class. A draw is column :math:`\lfloor u K \rfloor`, and there the class at the height
+    that is left of :math:`u K`: one look into memory, however many classes there are. One pass with
+    two cursors fills the columns, since what a likely class has over goes to the next ones with
+    room.
+
+    From 4096 uniform numbers on, or where there are parts for threads, the numbers are those of 32
+    generators xoshiro256++ side by side, in a third of the time of PCG64. Their states, 1024 bytes
+    a part, are drawn from `rng`. Parts take about half a millisecond, and depend on the shapes
+    alone.
+
+    Logits are rounded to float64, and so are their differences from the largest, the sums, the
+    columns, and the exponentials, which are within 3 units in the last place; those of -708 and
+    less are 0. A product and a sum are rounded once where the processor can. A uniform number has
+    53 bits. So classes that hold some 1e-16 of their row or less, or 1e-15 in a table of 100,000,
+    are drawn with other tiny probabilities, or never, as by the lines, sums, search and table of
+    `sample_categorical`.
 
     Logits that are no float32 or float64 array in one piece, row by row, are copied; they must not
-    change during the call. Beside logits and result, a call holds up to some 2 MB, and what one row
-    takes: 8 bytes a class, 24 with guides, or for a race some hundredths of the logits. A race also
-    holds a byte a row, and 8 more for each row that it gives up, if there are any; a call that
-    refuses its logits a byte a logit.
+    change during the call. Beside logits and result, a thread holds up to some 2 MB, and what one
+    row takes: 8 bytes a class, 24 with a table, or for a race some hundredths of the logits. A race
+    also holds 8 bytes for each row that it gives up, and a byte a row if there are any; a call that
+    refuses its logits a byte a logit. The threads of the last call with any are kept.
 
     References
     ----------
     Maddison, C. J., Tarlow, D., Minka, T., *A\* Sampling*, NeurIPS 2014 (bounds on blocks);
-    Chen, H.-C., Asau, Y., *On Generating Random Variates from an Empirical Distribution*, AIIE
-    Transactions 6, 1974 (the indexed inverse CDF);
+    Walker, A. J., *An Efficient Method for Generating Discrete Random Variables with General
+    Distributions*, ACM Transactions on Mathematical Software 3, 1977 (the alias table);
+    Hübschle-Schneider, L., Sanders, P., *Parallel Weighted Random Sampling*, ESA 2019 (a table in
+    one pass);
+    Blackman, D., Vigna, S., *Scrambled Linear Pseudorandom Number Generators*, ACM Transactions on
+    Mathematical Software 47, 2021 (xoshiro256++);
     Lam, S. K., Pitrou, A., Seibert, S., *Numba: A LLVM-based Python JIT Compiler*, LLVM-HPC 2015.
 
     Examples
     --------
     >>> logits = np.log([0.7, 0.2, 0.1])
     >>> np.bincount(sample_compiled(logits, size=10_000, rng=0)).tolist()  # doctest: +SKIP
-    [6999, 2021, 980]
+    [6952, 2068, 980]
     >>> sample_compiled(np.zeros((4, 5, 1000)), rng=0).shape  # doctest: +SKIP
     (4, 5)
     """
@@ -158,6 +183,7 @@ def sample_compiled(
         type(logits) is np.ndarray
         and type(rng) is np.random.Generator
         and axis is _LAST
+        and (workers is _ALONE or (type(workers) is int and (workers > 0 or workers == -1)))
         and logits.dtype in _FLOATS
         and (flags := logits.flags).c_contiguous
         and flags.aligned
@@ -187,17 +213,20 @@ def sample_compiled(
             and all(type(length) is int and length > 0 for length in lengths)
         ):
             if size is None or logits.size == width:
-                return _draw(logits.reshape(-1, width), lengths, rng, size)
+                return _draw(logits.reshape(-1, width), lengths, rng, size, workers)
             if lengths[len(lengths) - len(batch) :] == batch:
                 number = logits.size // width
                 shape = number, math.prod(lengths) // number
-                matrix = _draw(logits.reshape(-1, width), shape, rng, size)
+                matrix = _draw(logits.reshape(-1, width), shape, rng, size, workers)
                 return matrix.T.reshape(lengths)
 
     values = as_rows(logits, axis)
     batch, width = values.shape[:-1], values.shape[-1]
     lengths = batch if size is None else as_shape(size, batch)
     generator = as_generator(rng)
+    threads = check_count(workers, "workers", least=-1)
+    if threads != -1:
+        check_count(threads, "workers")
     if 0 in lengths:
         return np.empty(lengths, np.int64)
     if values.dtype not in _FLOATS:
@@ -205,34 +234,56 @@ def sample_compiled(
     rows = np.require(values, requirements=("C", "A")).reshape(-1, width)
     of_batch, of_repeats = axes_of(lengths, batch)
     repeated = math.prod(lengths[i] for i in of_repeats)
-    drawn = _draw(rows, (len(rows), repeated), generator, size)
+    drawn = _draw(rows, (len(rows), repeated), generator, size, threads)
     return in_order(drawn, lengths, of_batch + of_repeats)
 
 
-def _draw(rows: Rows, shape: tuple[int, ...], rng: np.random.Generator, size: Any) -> Indices:
+def _draw(
+    rows: Rows, shape: tuple[int, ...], rng: np.random.Generator, size: Any, workers: int
+) -> Indices:
     """Draws of each row, in this shape, whose first axes are those of the rows.
 
     `size` is what the caller asked for.
     """
     drawn = room_for(shape, size)
-    matrix = drawn.reshape(len(rows), -1)
-    width = rows.shape[1]
-    least = len(_FEW) if drawn.size == 1 else _LEAST_RACE
-    if width <= least or width <= _CLASSES_PER_TRY * _tries(width) * matrix.shape[1]:
-        _by_sums(rows, matrix, rng)
+    num_rows, width = rows.shape
+    matrix = drawn.reshape(num_rows, -1)
+    if width <= _LEAST_RACE and drawn.size < _FEW_UNIFORMS and rows.size <= _CHUNK_SIZE:
+        _search(rows, rng.random(matrix.shape), matrix)
         return drawn[()]
-    if not _by_race(rows, matrix, rng):
-        return drawn[()]
-    given_up = np.flatnonzero(matrix[:, 0] < 0)
-    step = max(1, _CHUNK_SIZE // width)
-    for start in range(0, given_up.size, step):
-        some = given_up[start : start + step]
-        found = matrix[some]
-        # A long row is not copied.
-        chunk = rows[some] if step > 1 else rows[some[0] : some[0] + 1]
-        _by_sums(chunk, found, rng)
-        matrix[some] = found
+    repeated = matrix.shape[1]
+    tries = _tries(width) * repeated
+    if (
+        width <= _LEAST_RACE
+        or width <= _CLASSES_PER_TRY * tries
+        or (drawn.size == 1 and width <= len(_FEW))
+    ):
+        draw, numbers, took = _by_sums, float(repeated), 2.0 * width + _LOOK_UP * repeated
+    else:
+        draw, numbers, took = _by_race, 3 * tries, width / 3 + 60 * tries
+
+    # Parts do not depend on the number of threads, and each has uniforms of its own.
+    share = map if workers == 1 else _pool(workers).map
+    parts = _parts(num_rows, took)
+    if len(parts) > 1:
+
+        def task(part: slice, uniforms: Uniforms) -> None:
+            draw(rows[part], matrix[part], uniforms, map)
+
+        list(share(task, parts, [_uniforms_of(rng) for _ in parts]))
+    elif num_rows == 1 and draw is _by_sums and len(parts := _parts(repeated, _LOOK_UP)) > 1:
+        _by_parts(rows, matrix[0], [(part, _uniforms_of(rng)) for part in parts], share)
+    else:
+        few = num_rows * numbers < _FEW_UNIFORMS
+        draw(rows, matrix, (lambda out: rng.random(out=out)) if few else _uniforms_of(rng), share)
     return drawn[()]
+
+
+def _parts(number: int, took: float) -> list[slice]:
+    """An even number of like parts, or one, that take about so many nanoseconds a member."""
+    parts = 2 * math.ceil(number * took / _PART / 2) if number * took > _PART else 1
+    step = -(-number // parts)
+    return [slice(start, start + step) for start in range(0, number, step)]
 
 
 def _tries(width: int) -> float:
@@ -240,39 +291,103 @@ def _tries(width: int) -> float:
     return 2 + math.sqrt(width) / 6
 
 
-def _by_race(rows: Rows, drawn: Indices, rng: np.random.Generator) -> int:
-    """The race of blocks; how many rows it gave up, which have a first draw of -1."""
-    # For a wide row, uniforms take up to a tenth of the time in which it is read.
-    width = rows.shape[1]
-    num_blocks = min(num_blocks_of(width), _MOST_BLOCKS)
-    tries = 8 + min(int(drawn.size * _tries(width)), _CHUNK_SIZE // 4) + width // 512
+def _uniforms_of(rng: np.random.Generator) -> Uniforms:
+    """Uniforms that depend on rng as it is now, and not on what becomes of it."""
+    states = rng.integers(2**64, size=(4, _STREAMS), dtype=np.uint64)
+    return functools.partial(_kernels().fill, states)
+
+
+# Threads are kept, since to start and to end them takes 0.2 ms; a forked process has none of them.
+@functools.lru_cache(maxsize=1)
+def _pool(workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor((os.cpu_count() or 1) if workers == -1 else workers)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)
+
+
+def _by_race(rows: Rows, drawn: Indices, uniforms: Uniforms, share: Share) -> None:
+    """The race of blocks; rows that it gives up are drawn by their sums."""
+    bounds = _bounds_of(rows, share)
+    number = 8 + min(int(drawn.size * _tries(rows.shape[1])), _CHUNK_SIZE // 4)
     done, given_up = 0, 0
     while done < drawn.size:
-        reached, more = _kernels().race(rows, drawn, done, rng.random((tries, 3)), num_blocks)
+        tries = np.empty((number, 3))
+        uniforms(tries.reshape(-1))
+        reached, more = _kernels().race(rows, bounds, drawn, done, tries)
         if reached == done:  # too few for a single draw
-            tries *= 4
+            number *= 4
         done, given_up = reached, given_up + more
-    return given_up
+    if not given_up:
+        return
+    left = np.flatnonzero(drawn[:, 0] < 0)
+    step = max(1, _CHUNK_SIZE // rows.shape[1])
+    for start in range(0, left.size, step):
+        some = left[start : start + step]
+        found = drawn[some]
+        # A long row is not copied.
+        chunk = rows[some] if step > 1 else rows[some[0] : some[0] + 1]
+        _by_sums(chunk, found, uniforms, share)
+        drawn[some] = found
 
 
-def _num_guides(width: int, repeated: int) -> int:
-    """Guides for so many draws of a row, or 0."""
-    if repeated < width // 2 + _LEAST_GUIDED:
-        return 0
-    return min(math.isqrt(width * repeated), max(2 * width, _CHUNK_SIZE // 2))
+def _bounds_of(rows: Rows, share: Share) -> Rows:
+    """The largest logit of each block of each row: block b holds each num_blocks-th class."""
+    num_rows, width = rows.shape
+    num_blocks = min(num_blocks_of(width), _MOST_BLOCKS)
+    parts = _parts(-(-width // num_blocks), num_blocks / 2) if num_rows == 1 else []
+    bounds = np.empty((max(1, len(parts)), num_rows, num_blocks), rows.dtype)
+    if len(parts) > 1:
+        parts_of_row = [rows[:, num_blocks * p.start : num_blocks * p.stop] for p in parts]
+        list(share(_kernels().bound, parts_of_row, bounds))
+        np.maximum.reduce(bounds, axis=0, out=bounds[0])
+    else:
+        _kernels().bound(rows, bounds[0])
+    whole: Rows = bounds[0]
+    return whole
 
 
-def _by_sums(rows: Rows, drawn: Indices, rng: np.random.Generator) -> None:
+def _takes_table(width: int, repeated: int) -> bool:
+    """Whether so many draws of a row take an alias table."""
+    return repeated >= width // 8 + _LEAST_TABLED
+
+
+def _by_sums(rows: Rows, drawn: Indices, uniforms: Uniforms, share: Share) -> None:
     """The inverse CDF."""
     # The uniforms lie where the draws come to lie.
     levels = drawn.view(np.float64)
-    rng.random(out=levels)
+    uniforms(levels.reshape(-1))
+    _search(rows, levels, drawn)
+
+
+def _search(rows: Rows, levels: NDArray[np.float64], drawn: Indices) -> None:
+    """The classes of each row that hold these levels, which are overwritten."""
     if len(rows) > 1 and levels.shape[1] == 1 and rows.shape[1] <= _LEAST_RACE:
         found = _kernels().short_rows(rows, levels[:, 0], drawn[:, 0])
     else:
-        found = _kernels().invert(rows, levels, drawn, _num_guides(rows.shape[1], levels.shape[1]))
+        found = _kernels().look_up(
+            rows, levels, drawn, _takes_table(rows.shape[1], levels.shape[1])
+        )
     if not found:
         check_logits(rows, -1)
+
+
+def _by_parts(row: Rows, drawn: Indices, parts: list[tuple[slice, Uniforms]], share: Share) -> None:
+    """As `_by_sums`, many draws of one row (1, K), part by part."""
+    width = row.shape[1]
+    weights = np.empty(width)
+    table = np.empty((width if _takes_table(width, drawn.size) else 0, 2))
+    if not _kernels().tabulate(row[0], weights, table):
+        check_logits(row, -1)
+
+    def task(part: tuple[slice, Uniforms]) -> None:
+        found, uniforms = drawn[part[0]], part[1]
+        levels = found.view(np.float64)
+        uniforms(levels)
+        _kernels().find(weights, table, levels, found, np.empty(_LANES, np.int64))
+
+    list(share(task, parts))
 
 
 class Kernels(NamedTuple):
@@ -280,8 +395,12 @@ class Kernels(NamedTuple):
 
     one: Callable[..., int]
     short_rows: Callable[..., bool]
+    bound: Callable[..., None]
     race: Callable[..., tuple[int, int]]
-    invert: Callable[..., bool]
+    look_up: Callable[..., bool]
+    tabulate: Callable[..., bool]
+    find: Callable[..., None]
+    fill: Callable[..., None]
 
 
 @functools.cache
@@ -290,9 +409,9 @@ def _kernels() -> Kernels:
     import numba
     from numba.extending import register_jitable
 
-    for part in (_raise, _largest, _exponentiate, _sum_up):
+    for part in (_raise, _largest, _exponentiate, _weigh, _sum_up, _tabulate, _find):
         register_jitable(part)
-    loops = (_one, _short_rows, _race, _invert)
+    loops = (_one, _short_rows, _bound, _race, _look_up, _tabulate, _find, _fill)
     # Python's lock is let go, so that threads can draw side by side. A product and a sum may be
     # rounded once, which takes half as many instructions.
     compile_ = functools.partial(numba.njit, nogil=True, fastmath={"contract"})
@@ -344,6 +463,13 @@ def _exponentiate(part: NDArray[np.float64]) -> None:
         part[k] = part[k] if x > _LEAST_EXPONENT else 0.0
 
 
+def _weigh(row: Rows, top: float, weights: NDArray[np.float64]) -> None:
+    """exp(row - top)."""
+    for k in range(weights.size):
+        weights[k] = np.float64(row[k]) - top
+    _exponentiate(weights)
+
+
 def _sum_up(row: Rows, sums: NDArray[np.float64]) -> bool:
     """Cumulative sums of exp(row - its largest); False where a row has none."""
     top, total = np.float64(_largest(row)), 0.0
@@ -351,9 +477,7 @@ def _sum_up(row: Rows, sums: NDArray[np.float64]) -> bool:
         return False
     for start in range(0, row.size, _TOGETHER):
         part, some = sums[start : start + _TOGETHER], row[start : start + _TOGETHER]
-        for k in range(part.size):
-            part[k] = np.float64(some[k]) - top
-        _exponentiate(part)
+        _weigh(some, top, part)
         # Four sums side by side, since each number of a sum must wait for the last.
         size = part.size // 4
         one, two, three, four = part[:size], part[size:], part[2 * size :], part[3 * size :]
@@ -424,24 +548,30 @@ def _short_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bo
     return True
 
 
+def _bound(rows: Rows, bounds: Rows) -> None:
+    """The largest logit of each block, of which there are as many as columns of `bounds`."""
+    num_blocks = bounds.shape[1]
+    for i in range(len(rows)):
+        row, own = rows[i], bounds[i]
+        own[:] = -math.inf
+        for start in range(0, row.size, num_blocks):
+            _raise(own, row[start : start + num_blocks])
+
+
 def _race(
-    rows: Rows, drawn: Indices, start: int, uniforms: NDArray[np.float64], num_blocks: int
+    rows: Rows, bounds: Rows, drawn: Indices, start: int, uniforms: NDArray[np.float64]
 ) -> tuple[int, int]:
     """Fill `drawn`, row by row, from draw `start` on until no uniforms are left.
 
     Returns the number of the next draw, and how many rows were given up.
     """
-    num_rows, width = rows.shape
+    (num_rows, width), num_blocks = rows.shape, bounds.shape[1]
     repeated = drawn.shape[1]
-    height = -(-width // num_blocks)  # block b holds each num_blocks-th class
-    bounds, sums = np.empty(num_blocks, rows.dtype), np.empty(num_blocks)
+    height = -(-width // num_blocks)
+    sums = np.empty(num_blocks)
     used, given_up = 0, 0
     for i in range(start // repeated, num_rows):
-        row = rows[i]
-        bounds[:] = row[:num_blocks]
-        for line in range(1, height):
-            _raise(bounds, row[line * num_blocks : (line + 1) * num_blocks])
-        if not _sum_up(bounds, sums):
+        if not _sum_up(bounds[i], sums):
             drawn[i, 0] = -1
             given_up += 1
             continue
@@ -463,7 +593,7 @@ def _race(
                 b += half * (sums[b + half - 1] <= level)
             k = int(uniforms[used, 1] * height) * num_blocks + b
             if k < width:
-                excess = np.float64(row[k]) - np.float64(bounds[b])
+                excess = np.float64(rows[i, k]) - np.float64(bounds[i, b])
                 if uniforms[used, 2] < math.exp(excess):
                     drawn[i, done] = k
                     done += 1
@@ -472,53 +602,115 @@ def _race(
     return drawn.size, given_up
 
 
-def _invert(rows: Rows, levels: NDArray[np.float64], drawn: Indices, num_guides: int) -> bool:
-    """Draws of each row by the inverse CDF; False where a row has none."""
-    num_rows, width = rows.shape
-    repeated = drawn.shape[1]
-    guides = np.empty(num_guides + 1, np.int64)
-    sums = np.empty(width)
-    lows, some = np.empty(_LANES, np.int64), np.empty(_LANES)
-    for i in range(num_rows):
-        if not _sum_up(rows[i], sums):
-            return False
-        total = sums[-1]
-        if num_guides == 0:
-            for start in range(0, repeated, _LANES):
-                number = min(_LANES, repeated - start)
-                for j in range(number):
-                    some[j] = levels[i, start + j] * total
-                    lows[j] = 0
-                size = width
-                while size > 1:
-                    half = size // 2
-                    for j in range(number):
-                        lows[j] += half * (sums[lows[j] + half - 1] <= some[j])
-                    size -= half
-                for j in range(number):
-                    drawn[i, start + j] = lows[j]
-            continue
-        # Guide g is the first class whose sum, in units of total / num_guides, is g or more, so
-        # that a level between g and g + 1 belongs to a class from this guide to the next.
-        scale = num_guides / total
-        guides[0], guides[num_guides] = 0, width - 1
-        k = 0
-        for g in range(1, num_guides):
-            while sums[k] * scale < g:
-                k += 1
-            guides[g] = k
-        for j in range(repeated):
-            level = levels[i, j] * total
-            g = min(int(level * scale), num_guides - 1)
-            low, high = guides[g], guides[g + 1]
-            while high - low > _COUNTED:
-                middle = (low + high) // 2
-                if sums[middle] <= level:
-                    low = middle + 1
-                else:
-                    high = middle
-            found = low
-            for k in range(low, high):
-                found += sums[k] <= level
-            drawn[i, j] = found
+def _tabulate(row: Rows, weights: NDArray[np.float64], table: NDArray[np.float64]) -> bool:
+    """Cumulative sums of a row, or its weights and alias table; False where it has none.
+
+    Line k of a table has the part of column k that is class k's own, and the class of the rest.
+    """
+    width = row.size
+    if len(table) == 0:
+        return _sum_up(row, weights)
+    top = np.float64(_largest(row))
+    if not abs(top) < math.inf:
+        return False
+    _weigh(row, top, weights)
+    t1, t2, t3, t4 = 0.0, 0.0, 0.0, 0.0
+    for k in range(0, width - 3, 4):
+        t1, t2 = t1 + weights[k], t2 + weights[k + 1]
+        t3, t4 = t3 + weights[k + 2], t4 + weights[k + 3]
+    for k in range(width - width % 4, width):
+        t1 += weights[k]
+    scale = width / (t1 + t2 + t3 + t4)
+    for k in range(width):
+        weights[k] *= scale
+        table[k, 0], table[k, 1] = weights[k], k
+    # A column is 1 high. Each light class leaves room in its own, which `heavy` fills until what it
+    # has left is light itself; then the next heavy class fills its column.
+    light, heavy = 0, 0
+    while heavy < width and weights[heavy] <= 1:
+        heavy += 1
+    left = weights[heavy] if heavy < width else 0.0
+    while heavy < width:
+        if left > 1:
+            while light < width and weights[light] > 1:
+                light += 1
+            if light == width:
+                break
+            table[light, 1] = heavy
+            left = (left + weights[light]) - 1
+            light += 1
+        else:
+            other = heavy + 1
+            while other < width and weights[other] <= 1:
+                other += 1
+            if other == width:
+                break
+            table[heavy, 0], table[heavy, 1] = left, other
+            left = (left + weights[other]) - 1
+            heavy = other
+    # What rounding leaves goes to the last heavy class: nothing to a class of no weight.
+    if heavy < width:
+        table[heavy, 0] = 1
+        while light < width:
+            if weights[light] <= 1:
+                table[light, 1] = heavy
+            light += 1
     return True
+
+
+def _find(
+    sums: NDArray[np.float64],
+    table: NDArray[np.float64],
+    levels: NDArray[np.float64],
+    drawn: Indices,
+    lows: Indices,
+) -> None:
+    """The classes at these levels, in a table if it has lines, or else in sums."""
+    width = sums.size
+    if len(table) == width:
+        for j in range(levels.size):
+            place = levels[j] * width
+            k = int(place)
+            other = np.int64(table[k, 1])
+            drawn[j] = other + (k - other) * (place - k < table[k, 0])
+        return
+    for start in range(0, levels.size, lows.size):
+        some = levels[start : start + lows.size]
+        for j in range(some.size):
+            some[j] *= sums[-1]
+            lows[j] = 0
+        size = width
+        while size > 1:
+            half = size // 2
+            for j in range(some.size):
+                lows[j] += half * (sums[lows[j] + half - 1] <= some[j])
+            size -= half
+        for j in range(some.size):
+            drawn[start + j] = lows[j]
+
+
+def _look_up(rows: Rows, levels: NDArray[np.float64], drawn: Indices, tabled: bool) -> bool:
+    """Draws of each row at these levels, which are overwritten; False where a row has none."""
+    width = rows.shape[1]
+    weights, table = np.empty(width), np.empty((width if tabled else 0, 2))
+    lows = np.empty(_LANES, np.int64)
+    for i in range(len(rows)):
+        if not _tabulate(rows[i], weights, table):
+            return False
+        _find(weights, table, levels[i], drawn[i], lows)
+    return True
+
+
+def _fill(states: NDArray[np.uint64], uniforms: NDArray[np.float64]) -> None:
+    """Uniforms on [0, 1) from generators xoshiro256++ side by side, which are advanced."""
+    for start in range(0, uniforms.size, states.shape[1]):
+        some = uniforms[start : start + states.shape[1]]
+        for j in range(some.size):
+            a, b, c, d = states[0, j], states[1, j], states[2, j], states[3, j]
+            x = a + d
+            x = (x << np.uint64(23) | x >> np.uint64(41)) + a
+            some[j] = (x >> np.uint64(11)) * 2.0**-53
+            c, d = c ^ a, d ^ b
+            states[0, j], states[1, j] = a ^ d, b ^ c
+            states[2, j] = c ^ b << np.uint64(17)
+            states[3, j] = d << np.uint64(45) | d >> np.uint64(19)
