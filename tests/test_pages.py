@@ -766,7 +766,7 @@ def test_an_interactive_runs_resets_and_keeps_its_state(name, visit, record_prop
     address = page.url
     page.goto("about:blank")
     page.goto(address)
-    page.locator(".interactive[data-live]").wait_for()
+    chart = LiveInteractive(page)
     assert box.evaluate(STATE) == moved
     buttons.last.click()
     page.wait_for_function("!location.hash")
