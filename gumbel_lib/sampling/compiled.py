@@ -97,8 +97,9 @@ def sample_compiled(
     axis : int
         The axis of the classes.
     workers : int
-        Threads among which the rows are shared, or the draws or the blocks of a single row; -1 for
-        one a processor. The draws do not depend on it. Calls of up to half a millisecond take none.
+        Threads, -1 for one per processor, which share the rows; of a single row, the draws that are
+        looked up, or the reading of a race. The sums or the table of a row are made by one thread.
+        Calls of about half a millisecond or less take none. The draws do not depend on it.
 
     Returns
     -------
@@ -118,46 +119,48 @@ def sample_compiled(
     Notes
     -----
     Eight loops are each compiled when first needed, in a second or two, or read from where Numba
-    keeps what earlier processes compiled; anew for float32 and float64, and for arrays that are
-    read-only, the one for a single draw also for (K,) and (1, K).
+    keeps what earlier processes compiled; the six that see logits anew for float32 and float64, and
+    for arrays that are read-only, the one for a single draw also for (K,) and (1, K).
 
     A try of a race proposes one class, and keeps or rejects it. Rows of K > 160 classes, or for a
     single draw K > 3000, race where the draws of a row are expected to take fewer than K / 40
-    tries: 2 + sqrt(K) / 6 a draw, as logits of standard deviation 2 take. After 64 tries of a row
-    in a pass the rest is foreseen from the draws made so far; a row that would take more is drawn
-    by its sums or its table instead, all its draws anew. Which class is kept does not depend on how
-    many tries it took, so the law stays that of softmax.
+    tries. For that 2 + sqrt(K) / 6 a draw are assumed, as logits of standard deviation 2 take, and
+    the logits are not looked at. After 64 tries of a row in a pass the rest is foreseen from the
+    draws made so far; a row that would take more is drawn by its sums or its table instead, all its
+    draws anew. Which class is kept does not depend on how many tries it took, so the law stays that
+    of softmax.
 
     By its sums, a draw is the first class whose cumulative sum exceeds the level, :math:`u` times
     the total, with :math:`u` uniform on [0, 1). Short rows that are drawn once each are handled
     together, and the class is the number of sums that are not above the level. Else a binary search
-    finds it, advanced one step for 64 draws at a time, so that they need not wait for memory one
+    finds it; 64 searches advance together, step by step, so that they need not wait for memory one
     after the other.
 
     From K / 8 + 160 draws of a row on, an alias table takes the place of the search. It has K
-    columns of the same height. Column k holds what class k has of it, at most all, and otherwise
-    one other class. A draw is column :math:`\lfloor u K \rfloor`, and there the class at the height
+    columns of the same height. Column k belongs to class k up to some height, and above that to one
+    other class. A draw is column :math:`\lfloor u K \rfloor`, and there the class at the height
     that is left of :math:`u K`: one look into memory, however many classes there are. One pass with
-    two cursors fills the columns, since what a likely class has over goes to the next ones with
-    room.
+    two cursors fills the columns: what a class has beyond its own column is put into the next ones
+    that are not full.
 
     From 4096 uniform numbers on, or where there are parts for threads, the numbers are those of 32
     generators xoshiro256++ side by side, in a third of the time of PCG64. Their states, 1024 bytes
-    a part, are drawn from `rng`. Parts take about half a millisecond, and depend on the shapes
-    alone.
+    a part, are drawn from `rng`. Parts depend on the shapes alone: rows, or draws of a single row,
+    of half a millisecond where they can be divided so.
 
     Logits are rounded to float64, and so are their differences from the largest, the sums, the
     columns, and the exponentials, which are within 3 units in the last place; those of -708 and
     less are 0. A product and a sum are rounded once where the processor can. A uniform number has
-    53 bits. So classes that hold some 1e-16 of their row or less, or 1e-15 in a table of 100,000,
-    are drawn with other tiny probabilities, or never, as by the lines, sums, search and table of
-    `sample_categorical`.
+    53 bits. A table is within 1e-15 of the probabilities up to 100 classes, 1e-13 up to a million.
+    So classes that hold some 1e-16 of their row or less are drawn with other tiny probabilities, or
+    never, as by the lines, sums, search and table of `sample_categorical`.
 
     Logits that are no float32 or float64 array in one piece, row by row, are copied; they must not
     change during the call. Beside logits and result, a thread holds up to some 2 MB, and what one
     row takes: 8 bytes a class, 24 with a table, or for a race some hundredths of the logits. A race
     also holds 8 bytes for each row that it gives up, and a byte a row if there are any; a call that
-    refuses its logits a byte a logit. The threads of the last call with any are kept.
+    refuses its logits takes a further byte per logit. The threads of the last call with any are
+    kept.
 
     References
     ----------
@@ -200,7 +203,7 @@ def sample_compiled(
                     drawn[0] = index
                     return drawn
                 check_logits(logits, -1)
-            elif width <= _LEAST_RACE and logits.size <= _CHUNK_SIZE:  # in more, uniforms take room
+            elif width <= _LEAST_RACE and logits.size <= _CHUNK_SIZE and shape[0] < _FEW_UNIFORMS:
                 drawn = np.empty(shape[0], _INT64)
                 if _kernels().short_rows(logits, rng.random(shape[0]), drawn):
                     return drawn
@@ -263,7 +266,7 @@ def _draw(
         draw, numbers, took = _by_race, 3 * tries, width / 3 + 60 * tries
 
     # Parts do not depend on the number of threads, and each has uniforms of its own.
-    share = map if workers == 1 else _pool(workers).map
+    share = map if workers == 1 else functools.partial(_share, workers)
     parts = _parts(num_rows, took)
     if len(parts) > 1:
 
@@ -280,10 +283,10 @@ def _draw(
 
 
 def _parts(number: int, took: float) -> list[slice]:
-    """An even number of like parts, or one, that take about so many nanoseconds a member."""
+    """One part, or an even number where there can be, of members that take so many nanoseconds."""
     parts = 2 * math.ceil(number * took / _PART / 2) if number * took > _PART else 1
-    step = -(-number // parts)
-    return [slice(start, start + step) for start in range(0, number, step)]
+    parts = min(parts, number)
+    return [slice(number * i // parts, number * (i + 1) // parts) for i in range(parts)]
 
 
 def _tries(width: int) -> float:
@@ -307,8 +310,13 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)
 
 
+def _share(workers: int, task: Callable[..., Any], *parts: Any) -> Any:
+    """As map does, by threads."""
+    return _pool(workers).map(task, *parts)
+
+
 def _by_race(rows: Rows, drawn: Indices, uniforms: Uniforms, share: Share) -> None:
-    """The race of blocks; rows that it gives up are drawn by their sums."""
+    """The race of blocks; rows that it gives up are drawn by their sums or tables."""
     bounds = _bounds_of(rows, share)
     number = 8 + min(int(drawn.size * _tries(rows.shape[1])), _CHUNK_SIZE // 4)
     done, given_up = 0, 0
@@ -354,7 +362,7 @@ def _takes_table(width: int, repeated: int) -> bool:
 
 
 def _by_sums(rows: Rows, drawn: Indices, uniforms: Uniforms, share: Share) -> None:
-    """The inverse CDF."""
+    """The inverse CDF, or a table."""
     # The uniforms lie where the draws come to lie.
     levels = drawn.view(np.float64)
     uniforms(levels.reshape(-1))
@@ -614,19 +622,23 @@ def _tabulate(row: Rows, weights: NDArray[np.float64], table: NDArray[np.float64
     if not abs(top) < math.inf:
         return False
     _weigh(row, top, weights)
-    t1, t2, t3, t4 = 0.0, 0.0, 0.0, 0.0
-    for k in range(0, width - 3, 4):
-        t1, t2 = t1 + weights[k], t2 + weights[k + 1]
-        t3, t4 = t3 + weights[k + 2], t4 + weights[k + 3]
-    for k in range(width - width % 4, width):
-        t1 += weights[k]
-    scale = width / (t1 + t2 + t3 + t4)
+    total = 0.0
+    for start in range(0, width, _TOGETHER):  # a long sum of equal weights is rounded one way
+        part = weights[start : start + _TOGETHER]
+        t1, t2, t3, t4 = 0.0, 0.0, 0.0, 0.0
+        for k in range(0, part.size - 3, 4):
+            t1, t2, t3, t4 = t1 + part[k], t2 + part[k + 1], t3 + part[k + 2], t4 + part[k + 3]
+        for k in range(part.size - part.size % 4, part.size):
+            t1 += part[k]
+        total += (t1 + t2) + (t3 + t4)
+    scale = width / total
     for k in range(width):
         weights[k] *= scale
         table[k, 0], table[k, 1] = weights[k], k
     # A column is 1 high. Each light class leaves room in its own, which `heavy` fills until what it
-    # has left is light itself; then the next heavy class fills its column.
-    light, heavy = 0, 0
+    # has left is light itself; then the next heavy class fills its column. What each difference
+    # lost by rounding goes into the next one (Kahan).
+    light, heavy, lost = 0, 0, 0.0
     while heavy < width and weights[heavy] <= 1:
         heavy += 1
     left = weights[heavy] if heavy < width else 0.0
@@ -637,7 +649,9 @@ def _tabulate(row: Rows, weights: NDArray[np.float64], table: NDArray[np.float64
             if light == width:
                 break
             table[light, 1] = heavy
-            left = (left + weights[light]) - 1
+            more = (weights[light] - 1) - lost
+            lost = ((left + more) - left) - more
+            left += more
             light += 1
         else:
             other = heavy + 1
@@ -646,7 +660,9 @@ def _tabulate(row: Rows, weights: NDArray[np.float64], table: NDArray[np.float64
             if other == width:
                 break
             table[heavy, 0], table[heavy, 1] = left, other
-            left = (left + weights[other]) - 1
+            more = (weights[other] - 1) - lost
+            lost = ((left + more) - left) - more
+            left += more
             heavy = other
     # What rounding leaves goes to the last heavy class: nothing to a class of no weight.
     if heavy < width:
@@ -672,7 +688,8 @@ def _find(
             place = levels[j] * width
             k = int(place)
             other = np.int64(table[k, 1])
-            drawn[j] = other + (k - other) * (place - k < table[k, 0])
+            # Not place - k, which a product and a difference rounded once would make less than 0.
+            drawn[j] = other + (k - other) * (place < k + table[k, 0])
         return
     for start in range(0, levels.size, lows.size):
         some = levels[start : start + lows.size]
