@@ -30,8 +30,14 @@ def shared_compilation(folder):
     }
 
 
+# The work is small: with a pool for all cores in each worker and kernel, threads mostly wait for
+# one another. Read by OpenBLAS, by OpenMP (PyTorch, scikit-learn) and by XLA.
+ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NPROC"), "1")
+
+
 def pytest_configure(config):
-    """Let all workers and kernels of a run share what XLA compiles."""
+    """Give each worker and kernel one thread, and let all share what XLA compiles."""
+    os.environ |= ONE_THREAD | os.environ
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         folder = tempfile.TemporaryDirectory(prefix="gumbel-jax-")
         config.add_cleanup(folder.cleanup)
