@@ -579,7 +579,8 @@ def _race(
     sums = np.empty(num_blocks)
     used, given_up = 0, 0
     for i in range(start // repeated, num_rows):
-        if not _sum_up(bounds[i], sums):
+        row, own = rows[i], bounds[i]
+        if not _sum_up(own, sums):
             drawn[i, 0] = -1
             given_up += 1
             continue
@@ -601,7 +602,7 @@ def _race(
                 b += half * (sums[b + half - 1] <= level)
             k = int(uniforms[used, 1] * height) * num_blocks + b
             if k < width:
-                excess = np.float64(rows[i, k]) - np.float64(bounds[i, b])
+                excess = np.float64(row[k]) - np.float64(own[b])
                 if uniforms[used, 2] < math.exp(excess):
                     drawn[i, done] = k
                     done += 1
