@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,13 @@ def in_order(
     moved = drawn.reshape([shape[i] for i in axes])
     result: NDArray[np.int64] = moved.transpose([axes.index(i) for i in range(len(axes))])[()]
     return result
+
+
+def threads_of(workers: int) -> int:
+    """The threads that `workers` asks for: -1 is one for a processor."""
+    if check_count(workers, "workers", least=-1) == -1:
+        return os.cpu_count() or 1
+    return check_count(workers, "workers")
 
 
 def room_for(shape: tuple[int, ...], size: Any) -> NDArray[np.int64]:

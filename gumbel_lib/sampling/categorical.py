@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._checks import Rng, as_generator, check_count
+from .._checks import Rng, as_generator
 from ._rows import (
     MOST_AXES,
     as_rows,
@@ -23,6 +22,7 @@ from ._rows import (
     in_order,
     num_blocks_of,
     room_for,
+    threads_of,
 )
 
 Floats = NDArray[np.floating[Any]]
@@ -229,8 +229,7 @@ def sample_categorical(
     batch, num_classes = values.shape[:-1], values.shape[-1]
     shape = batch if size is None else as_shape(size, batch)
     generator = as_generator(rng)
-    threads = check_count(workers, "workers", least=-1)
-    threads = (os.cpu_count() or 1) if threads == -1 else check_count(threads, "workers")
+    threads = threads_of(workers)
     if 0 in shape:
         return np.empty(shape, np.int64)
     of_batch, of_repeats = axes_of(shape, batch)

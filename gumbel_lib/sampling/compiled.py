@@ -12,8 +12,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._checks import Rng, as_generator, check_count, check_logits
-from ._rows import MOST_AXES, as_rows, as_shape, axes_of, in_order, num_blocks_of, room_for
+from .._checks import Rng, as_generator, check_logits
+from ._rows import (
+    MOST_AXES,
+    as_rows,
+    as_shape,
+    axes_of,
+    in_order,
+    num_blocks_of,
+    room_for,
+    threads_of,
+)
 
 Rows = NDArray[np.floating[Any]]
 Indices = NDArray[np.int64]
@@ -227,9 +236,7 @@ def sample_compiled(
     batch, width = values.shape[:-1], values.shape[-1]
     lengths = batch if size is None else as_shape(size, batch)
     generator = as_generator(rng)
-    threads = check_count(workers, "workers", least=-1)
-    if threads != -1:
-        check_count(threads, "workers")
+    threads = threads_of(workers)
     if 0 in lengths:
         return np.empty(lengths, np.int64)
     if values.dtype not in _FLOATS:
@@ -275,7 +282,7 @@ def _draw(
 
         list(share(task, parts, [_uniforms_of(rng) for _ in parts]))
     elif num_rows == 1 and draw is _by_sums and len(parts := _parts(repeated, _LOOK_UP)) > 1:
-        _by_parts(rows, matrix[0], [(part, _uniforms_of(rng)) for part in parts], share)
+        _by_parts(rows, matrix[0], parts, [_uniforms_of(rng) for _ in parts], share)
     else:
         few = num_rows * numbers < _FEW_UNIFORMS
         draw(rows, matrix, (lambda out: rng.random(out=out)) if few else _uniforms_of(rng), share)
@@ -302,8 +309,8 @@ def _uniforms_of(rng: np.random.Generator) -> Uniforms:
 
 # Threads are kept, since to start and to end them takes 0.2 ms; a forked process has none of them.
 @functools.lru_cache(maxsize=1)
-def _pool(workers: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor((os.cpu_count() or 1) if workers == -1 else workers)
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads)
 
 
 if hasattr(os, "register_at_fork"):
@@ -312,7 +319,7 @@ if hasattr(os, "register_at_fork"):
 
 def _share(workers: int, task: Callable[..., Any], *parts: Any) -> Any:
     """As map does, by threads."""
-    return _pool(workers).map(task, *parts)
+    return _pool(threads_of(workers)).map(task, *parts)
 
 
 def _by_race(rows: Rows, drawn: Indices, uniforms: Uniforms, share: Share) -> None:
@@ -381,7 +388,9 @@ def _search(rows: Rows, levels: NDArray[np.float64], drawn: Indices) -> None:
         check_logits(rows, -1)
 
 
-def _by_parts(row: Rows, drawn: Indices, parts: list[tuple[slice, Uniforms]], share: Share) -> None:
+def _by_parts(
+    row: Rows, drawn: Indices, parts: list[slice], sources: list[Uniforms], share: Share
+) -> None:
     """As `_by_sums`, many draws of one row (1, K), part by part."""
     width = row.shape[1]
     weights = np.empty(width)
@@ -389,13 +398,13 @@ def _by_parts(row: Rows, drawn: Indices, parts: list[tuple[slice, Uniforms]], sh
     if not _kernels().tabulate(row[0], weights, table):
         check_logits(row, -1)
 
-    def task(part: tuple[slice, Uniforms]) -> None:
-        found, uniforms = drawn[part[0]], part[1]
+    def task(part: slice, uniforms: Uniforms) -> None:
+        found = drawn[part]
         levels = found.view(np.float64)
         uniforms(levels)
         _kernels().find(weights, table, levels, found, np.empty(_LANES, np.int64))
 
-    list(share(task, parts))
+    list(share(task, parts, sources))
 
 
 class Kernels(NamedTuple):
