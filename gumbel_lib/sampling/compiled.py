@@ -647,7 +647,8 @@ def _tabulate(row: Rows, weights: NDArray[np.float64], table: NDArray[np.float64
         table[k, 0], table[k, 1] = weights[k], k
     # A column is 1 high. Each light class leaves room in its own, which `heavy` fills until what it
     # has left is light itself; then the next heavy class fills its column. What each difference
-    # lost by rounding goes into the next one (Kahan).
+    # lost by rounding goes into the next one (Kahan). Columns that stay as they are, since rounding
+    # ends one kind first, are those of classes that would fill them but for rounding.
     light, heavy, lost = 0, 0, 0.0
     while heavy < width and weights[heavy] <= 1:
         heavy += 1
@@ -674,13 +675,6 @@ def _tabulate(row: Rows, weights: NDArray[np.float64], table: NDArray[np.float64
             lost = ((left + more) - left) - more
             left += more
             heavy = other
-    # What rounding leaves goes to the last heavy class: nothing to a class of no weight.
-    if heavy < width:
-        table[heavy, 0] = 1
-        while light < width:
-            if weights[light] <= 1:
-                table[light, 1] = heavy
-            light += 1
     return True
 
 
