@@ -52,7 +52,7 @@ CONSTANTS = {
     "race that is given up": {"_CLASSES_PER_TRY": 12, "_FORESEEN": 1, "_CHUNK_SIZE": 1000},
     "sums in pieces": {"_TOGETHER": 70, "_LANES": 16},
 } | {
-    name: {"_PART": 40 if name == "race, one row in parts" else 500}
+    name: {"_PART": 40 if name == "race, one row in parts" else 500, "_FEW_UNIFORMS": 1}
     for name in WAYS
     if "parts" in name
 }

@@ -35,17 +35,18 @@ Share = Callable[..., Any]  # map, or that of a pool of threads
 # The defaults of `axis` and `workers`, which are told from other numbers by identity: True is no 1.
 _LAST, _ALONE = -1, 1
 _FLOATS, _INT64 = (np.dtype(np.float64), np.dtype(np.float32)), np.dtype(np.int64)
-# Classes up to which a single draw takes no race: 3000 take 6.5 us either way. An element of this
-# array is a NumPy number in a quarter of the time of `np.int64`.
-_FEW = np.arange(3000, dtype=_INT64)
-# Classes up to which rows are drawn side by side and do not race: 160 take 0.4 us either way.
+# Classes up to which a single draw takes no race: 4000 take 10 us by sums and 14 in a race, 7000
+# the same. An element of this array is a NumPy number in a quarter of the time of `np.int64`.
+_FEW = np.arange(4000, dtype=_INT64)
+# Classes up to which rows are drawn side by side and do not race: 160 take 0.5 us either way.
 _LEAST_RACE = 160
-# A try takes 60 ns, a class 1.5 more by sums than in a race: a row races as long as that pays.
+# A try takes 60 ns, a class 1.6 more by sums than in a race: a row races as long as that pays.
 _CLASSES_PER_TRY = 40
 # Tries of a row after which the rest is foreseen.
 _FORESEEN = 64
-# Side by side, more blocks leave the fastest cache.
-_MOST_BLOCKS = 1 << 10
+# With 1024 blocks a race of 1e7 float32 takes 2.0 ms, with 8192 it takes 1.2, since a processor
+# fetches long stretches of a row before they are asked for; more would leave the second cache.
+_MOST_BLOCKS = 1 << 13
 # Nanoseconds of a part, since threads and a generator for each take some 50 us, and about those of
 # a draw that is looked up.
 _PART, _LOOK_UP = 1 << 19, 6
@@ -58,18 +59,21 @@ _CHUNK_SIZE = 1 << 16
 # have no more: both stay in the fastest cache. Of 16 rows or more a processor makes good use.
 _TOGETHER, _LEAST_ROWS, _MOST_ROWS = 1 << 11, 16, 1 << 8
 # Numbers among which the largest is looked for side by side, and draws whose search goes on side by
-# side, since one would wait for the last: 0.2 ns a class in place of 1.3, and 15 a draw in place of
-# 25 to 200.
+# side, since one would wait for the last: 0.2 ns a class in place of 1.3, and 4 to 9 a draw among
+# 32 to 10,000 classes in place of 6 to 75.
 _LANES = 64
-# Draws a row from which a table pays are these and one for eight classes: a class of it takes 10 ns
-# more than one of the sums, and a look 2 in place of a search's 15 to 120.
+# Draws a row from which a table pays are these and one for each class: a class of it takes some
+# 8 ns more than one of the sums, and a look 2 to 5 in place of a search's 4 to 15.
 _LEAST_TABLED = 160
 
 # exp(x) = 2^n exp(r), where r is x less n log(2), and |r| <= log(2) / 2. That has two parts, as in
 # fdlibm, of which the first times n is exact. Up to r^12 / 12! the series of exp(r) is 2e-16 from
-# its limit. A loop over it takes 0.7 ns a number, since a processor runs eight at once; calls of
-# `math.exp` take 4.5.
+# its limit. A loop over it takes 1.1 ns a number, since a processor runs four or eight at once;
+# calls of `math.exp` take 4.5.
 _LN2, _LN2_REST = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+# Beside the shift no digits are left after the point, and the last bits hold n. Processors without
+# AVX-512 would convert floats to int64 one by one, in as long again as all the rest.
+_LOG2_E, _SHIFT = 1 / math.log(2), 1.5 * 2.0**52
 _C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11, _C12 = (
     1 / math.factorial(n) for n in range(2, 13)
 )
@@ -132,7 +136,7 @@ def sample_compiled(
     for arrays that are read-only, the one for a single draw also for (K,) and (1, K).
 
     A try of a race proposes one class, and keeps or rejects it. Rows of K > 160 classes, or for a
-    single draw K > 3000, race where the draws of a row are expected to take fewer than K / 40
+    single draw K > 4000, race where the draws of a row are expected to take fewer than K / 40
     tries. For that 2 + sqrt(K) / 6 a draw are assumed, as logits of standard deviation 2 take, and
     the logits are not looked at. After 64 tries of a row in a pass the rest is foreseen from the
     draws made so far; a row that would take more is drawn by its sums or its table instead, all its
@@ -145,7 +149,7 @@ def sample_compiled(
     finds it; 64 searches advance together, step by step, so that they need not wait for memory one
     after the other.
 
-    From K / 8 + 160 draws of a row on, an alias table takes the place of the search. It has K
+    From K + 160 draws of a row on, an alias table takes the place of the search. It has K
     columns of the same height. Column k belongs to class k up to some height, and above that to one
     other class. A draw is column :math:`\lfloor u K \rfloor`, and there the class at the height
     that is left of :math:`u K`: one look into memory, however many classes there are. One pass with
@@ -258,16 +262,15 @@ def _draw(
     drawn = room_for(shape, size)
     num_rows, width = rows.shape
     matrix = drawn.reshape(num_rows, -1)
-    if width <= _LEAST_RACE and drawn.size < _FEW_UNIFORMS and rows.size <= _CHUNK_SIZE:
-        _search(rows, rng.random(matrix.shape), matrix)
-        return drawn[()]
     repeated = matrix.shape[1]
-    tries = _tries(width) * repeated
     if (
         width <= _LEAST_RACE
-        or width <= _CLASSES_PER_TRY * tries
+        or width <= _CLASSES_PER_TRY * (tries := _tries(width) * repeated)
         or (drawn.size == 1 and width <= len(_FEW))
     ):
+        if drawn.size < _FEW_UNIFORMS and rows.size <= _CHUNK_SIZE:
+            _search(rows, rng.random(matrix.shape), matrix)
+            return drawn if shape else drawn[()]
         draw, numbers, took = _by_sums, float(repeated), 2.0 * width + _LOOK_UP * repeated
     else:
         draw, numbers, took = _by_race, 3 * tries, width / 3 + 60 * tries
@@ -291,8 +294,9 @@ def _draw(
 
 def _parts(number: int, took: float) -> list[slice]:
     """One part, or an even number where there can be, of members that take so many nanoseconds."""
-    parts = 2 * math.ceil(number * took / _PART / 2) if number * took > _PART else 1
-    parts = min(parts, number)
+    if number * took <= _PART:
+        return [slice(number)]
+    parts = min(2 * math.ceil(number * took / _PART / 2), number)
     return [slice(number * i // parts, number * (i + 1) // parts) for i in range(parts)]
 
 
@@ -324,15 +328,16 @@ def _share(workers: int, task: Callable[..., Any], *parts: Any) -> Any:
 
 def _by_race(rows: Rows, drawn: Indices, uniforms: Uniforms, share: Share) -> None:
     """The race of blocks; rows that it gives up are drawn by their sums or tables."""
-    bounds = _bounds_of(rows, share)
-    number = 8 + min(int(drawn.size * _tries(rows.shape[1])), _CHUNK_SIZE // 4)
+    bounds, least = _bounds_of(rows, share), 8
     done, given_up = 0, 0
     while done < drawn.size:
-        tries = np.empty((number, 3))
+        # A quarter more than expected, since another pass takes longer than making these numbers.
+        expected = int(1.25 * (drawn.size - done) * _tries(rows.shape[1]))
+        tries = np.empty((least + min(expected, _CHUNK_SIZE // 4), 3))
         uniforms(tries.reshape(-1))
         reached, more = _kernels().race(rows, bounds, drawn, done, tries)
         if reached == done:  # too few for a single draw
-            number *= 4
+            least *= 4
         done, given_up = reached, given_up + more
     if not given_up:
         return
@@ -365,7 +370,7 @@ def _bounds_of(rows: Rows, share: Share) -> Rows:
 
 def _takes_table(width: int, repeated: int) -> bool:
     """Whether so many draws of a row take an alias table."""
-    return repeated >= width // 8 + _LEAST_TABLED
+    return repeated >= width + _LEAST_TABLED
 
 
 def _by_sums(rows: Rows, drawn: Indices, uniforms: Uniforms, share: Share) -> None:
@@ -402,7 +407,7 @@ def _by_parts(
         found = drawn[part]
         levels = found.view(np.float64)
         uniforms(levels)
-        _kernels().find(weights, table, levels, found, np.empty(_LANES, np.int64))
+        _kernels().find(weights, table, levels, found, np.empty(_LANES, np.uint64))
 
     list(share(task, parts, sources))
 
@@ -426,7 +431,7 @@ def _kernels() -> Kernels:
     import numba
     from numba.extending import register_jitable
 
-    for part in (_raise, _largest, _exponentiate, _weigh, _sum_up, _tabulate, _find):
+    for part in (_raise, _raise_all, _largest, _exponentiate, _weigh, _sum_up, _tabulate, _find):
         register_jitable(part)
     loops = (_one, _short_rows, _bound, _race, _look_up, _tabulate, _find, _fill)
     # Python's lock is let go, so that threads can draw side by side. A product and a sum may be
@@ -442,26 +447,43 @@ def _kernels() -> Kernels:
 # and without branches. Python runs them too, where Numba is missing.
 
 
-def _raise(bounds: Rows, some: Rows) -> None:
-    """bounds[b] = max(bounds[b], some[b]); a NaN, once there, stays, since x > NaN is false."""
-    for b in range(some.size):
-        x, y = some[b], bounds[b]
-        bounds[b] = x if (x > y) | (x != x) else y
+def _raise(bounds: Rows, first: Rows, second: Rows, third: Rows, fourth: Rows) -> None:
+    """bounds[b] = max(bounds[b], first[b], ...), or NaN where there is one.
+
+    With one line at a time a bound would be stored only where it grows, which processors without
+    AVX-512 do one by one.
+    """
+    for b in range(fourth.size):
+        top = bounds[b]
+        for x in (first[b], second[b], third[b], fourth[b]):
+            top = x if (x > top) | (x != x) else top
+        bounds[b] = top
+
+
+def _raise_all(bounds: Rows, row: Rows) -> None:
+    """bounds[b] = the largest of row[b], row[b + B], row[b + 2B], ..., where there are B bounds."""
+    size = bounds.size
+    bounds[:] = -math.inf
+    left = row.size % (4 * size)
+    for k in range(0, row.size - left, 4 * size):
+        four = row[k : k + 4 * size]
+        _raise(bounds, four[:size], four[size:], four[2 * size :], four[3 * size :])
+    for k in range(row.size - left, row.size, size):
+        line = row[k : k + size]
+        _raise(bounds, line, line, line, line)
 
 
 def _largest(row: Rows) -> Any:
     """The largest logit of a row, or NaN if there is one."""
-    top, start = row[0], 0
-    if row.size >= 4 * _LANES:
-        start = row.size - row.size % _LANES
-        lanes = row[:_LANES].copy()
-        for column in range(_LANES, start, _LANES):
-            _raise(lanes, row[column : column + _LANES])
-        for x in lanes:
+    top = row[0]
+    if row.size < 4 * _LANES:
+        for x in row:
             top = x if (x > top) | (x != x) else top
-    for k in range(start, row.size):
-        x = row[k]
-        top = x if (x > top) | (x != x) else top
+    else:
+        bounds = np.empty(_LANES, row.dtype)
+        _raise_all(bounds, row)
+        for x in bounds:
+            top = x if (x > top) | (x != x) else top
     return top
 
 
@@ -471,12 +493,13 @@ def _exponentiate(part: NDArray[np.float64]) -> None:
     for k in range(part.size):
         x = part[k]
         y = x if x > _LEAST_EXPONENT else _LEAST_EXPONENT
-        n = math.floor(y / math.log(2) + 0.5)
+        part[k] = y * _LOG2_E + _SHIFT
+        n, exponent = part[k] - _SHIFT, bits[k] << 52
         r = (y - n * _LN2) - n * _LN2_REST
         part[k] = 1 + r * (1 + r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * (
             _C7 + r * (_C8 + r * (_C9 + r * (_C10 + r * (_C11 + r * _C12))))))))))
         )  # fmt: skip
-        bits[k] += np.int64(n) << 52  # times 2^n
+        bits[k] += exponent  # times 2^n
         part[k] = part[k] if x > _LEAST_EXPONENT else 0.0
 
 
@@ -539,7 +562,8 @@ def _short_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bo
                 sums[k * size + i] = rows[first + i, k]
         top[:size] = sums[:size]
         for k in range(1, width):
-            _raise(top, sums[k * size : (k + 1) * size])
+            line = sums[k * size : (k + 1) * size]
+            _raise(top, line, line, line, line)
         for i in range(size):
             if not abs(top[i]) < math.inf:
                 return False
@@ -567,12 +591,8 @@ def _short_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bo
 
 def _bound(rows: Rows, bounds: Rows) -> None:
     """The largest logit of each block, of which there are as many as columns of `bounds`."""
-    num_blocks = bounds.shape[1]
     for i in range(len(rows)):
-        row, own = rows[i], bounds[i]
-        own[:] = -math.inf
-        for start in range(0, row.size, num_blocks):
-            _raise(own, row[start : start + num_blocks])
+        _raise_all(bounds[i], rows[i])
 
 
 def _race(
@@ -683,7 +703,7 @@ def _find(
     table: NDArray[np.float64],
     levels: NDArray[np.float64],
     drawn: Indices,
-    lows: Indices,
+    lows: NDArray[np.uint64],
 ) -> None:
     """The classes at these levels, in a table if it has lines, or else in sums."""
     width = sums.size
@@ -697,24 +717,26 @@ def _find(
         return
     for start in range(0, levels.size, lows.size):
         some = levels[start : start + lows.size]
+        low = lows[: some.size]
         for j in range(some.size):
             some[j] *= sums[-1]
-            lows[j] = 0
+            low[j] = 0
         size = width
         while size > 1:
             half = size // 2
+            upper = sums[half - 1 :]
             for j in range(some.size):
-                lows[j] += half * (sums[lows[j] + half - 1] <= some[j])
+                low[j] += np.uint64(half * (upper[low[j]] <= some[j]))
             size -= half
         for j in range(some.size):
-            drawn[start + j] = lows[j]
+            drawn[start + j] = low[j]
 
 
 def _look_up(rows: Rows, levels: NDArray[np.float64], drawn: Indices, tabled: bool) -> bool:
     """Draws of each row at these levels, which are overwritten; False where a row has none."""
     width = rows.shape[1]
     weights, table = np.empty(width), np.empty((width if tabled else 0, 2))
-    lows = np.empty(_LANES, np.int64)
+    lows = np.empty(_LANES, np.uint64)
     for i in range(len(rows)):
         if not _tabulate(rows[i], weights, table):
             return False
