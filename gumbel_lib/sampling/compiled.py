@@ -557,24 +557,25 @@ def _short_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bo
     for first in range(0, num_rows, together):
         # The classes of these rows lie one after the other, each with its logits side by side.
         size = min(together, num_rows - first)
+        lines = sums[: width * size].reshape(width, size)
         for i in range(size):
             for k in range(width):
-                sums[k * size + i] = rows[first + i, k]
-        top[:size] = sums[:size]
-        for k in range(1, width):
-            line = sums[k * size : (k + 1) * size]
-            _raise(top, line, line, line, line)
+                lines[k, i] = rows[first + i, k]
+        top[:size], last = lines[0], width - 1
+        for k in range(1, width, 4):
+            second, third, fourth = min(k + 1, last), min(k + 2, last), min(k + 3, last)
+            _raise(top, lines[k], lines[second], lines[third], lines[fourth])
         for i in range(size):
             if not abs(top[i]) < math.inf:
                 return False
         for k in range(width):
-            part = sums[k * size : (k + 1) * size]
+            part = lines[k]
             for i in range(part.size):
                 part[i] -= top[i]
-        _exponentiate(sums[: size * width])
+        _exponentiate(sums[: width * size])
         level[:size] = 0.0
         for k in range(width):
-            part = sums[k * size : (k + 1) * size]
+            part = lines[k]
             for i in range(part.size):
                 level[i] += part[i]
                 part[i] = level[i]
@@ -582,7 +583,7 @@ def _short_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bo
             level[i] *= uniforms[first + i]
         found[:size] = 0
         for k in range(width):
-            part = sums[k * size : (k + 1) * size]
+            part = lines[k]
             for i in range(part.size):
                 found[i] += part[i] <= level[i]
         drawn[first : first + size] = found[:size]
