@@ -110,7 +110,7 @@ EMPTY = """() => {
     [...document.querySelectorAll(selector)].filter(part => !part.querySelector(own));
   const boxes = plain("mjx-math[aria-hidden=true]").filter(box => !box.textContent.trim());
   const sizes = boxes.map(box => box.getBoundingClientRect());
-  const copies = plain("mjx-assistive-mml > math");
+  const copies = plain("mjx-assistive-mml");
   window.whole = [...boxes, ...copies].map(
     part => [part, part.style.cssText, [...part.childNodes]]);
   boxes.forEach((box, i) => {
