@@ -10,16 +10,16 @@ import pandas as pd
 import pytest
 from playwright.sync_api import sync_playwright
 
-from gumbel_lib.book.pdf import FLAGS, NAMES, chromium
-
 
 @pytest.fixture(scope="session")
 def browser():
-    path = chromium()
+    from gumbel_lib.book import pdf  # with Sphinx: two seconds, which each pytest would wait
+
+    path = pdf.chromium()
     if path is None:
-        pytest.skip(f"browser tests need one of {', '.join(NAMES)}; none is installed")
+        pytest.skip(f"browser tests need one of {', '.join(pdf.NAMES)}; none is installed")
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        launched = playwright.chromium.launch(executable_path=path, args=pdf.FLAGS)
         yield launched
         launched.close()
 

@@ -38,6 +38,7 @@ new PerformanceObserver(list => list.getEntries().forEach(e => vitals.paint = e.
 new PerformanceObserver(list => list.getEntries().forEach(e => vitals.shift += e.value))
   .observe({type: "layout-shift", buffered: true});
 """
+FRAME = "new Promise(requestAnimationFrame)"
 FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 ELEMENTS = """() => {
   const names = [...document.querySelectorAll("*")].flatMap(e => [e.localName, ...e.classList]);
@@ -109,7 +110,7 @@ EMPTY = """() => {
     [...document.querySelectorAll(selector)].filter(part => !part.querySelector(own));
   const boxes = plain("mjx-math[aria-hidden=true]").filter(box => !box.textContent.trim());
   const sizes = boxes.map(box => box.getBoundingClientRect());
-  const copies = plain("mjx-assistive-mml > math");
+  const copies = plain("mjx-assistive-mml");
   window.whole = [...boxes, ...copies].map(
     part => [part, part.style.cssText, [...part.childNodes]]);
   boxes.forEach((box, i) => {
@@ -166,7 +167,7 @@ READ = f"""async () => {{
   const {{scrollingElement: page}} = document;
   for (let top = 0; top < page.scrollHeight; top += innerHeight) {{
     page.scrollTo({{top, behavior: "instant"}});
-    await {FRAMES};
+    await {FRAME};  // the screen before this one is laid out
   }}
   await {FRAMES};
 }}"""
@@ -360,6 +361,17 @@ class Visit:
         if request.failure != "net::ERR_ABORTED":  # by leaving the page
             self.problems.append(f"failed: {request.url}")
 
+    def __call__(self, name, text=None):
+        """Open a page of the site, or one of this text."""
+        url = f"{self.address}/{name}.html"
+        if text is not None:
+            self.page.route(url, lambda route: route.fulfill(body=text, content_type="text/html"))
+            self.page.route("**/heavy.js", lambda route: route.fulfill(body=HEAVY))
+            self.page.route("**/broken.png", lambda route: route.abort("connectionreset"))
+        self.page.goto(url)
+        self.settle()
+        return self
+
     def settle(self):
         """Wait until the page has all it asked for; left earlier, it would abort the rest."""
         self.page.evaluate(f"document.fonts.ready.then(() => {FRAMES})")
@@ -394,22 +406,11 @@ def unstyled(page, words):
 
 @pytest.fixture
 def visit(browser, address):
-    """Opens a page and fails at the end if the browser complained or asked elsewhere."""
+    """Opens pages and fails at the end if the browser complained or asked elsewhere."""
     page = browser.new_page(viewport=DESKTOP)
     visit = Visit(page, address)
 
-    def open_page(name, text=None):
-        """Open a page of the site, or one of this text."""
-        url = f"{address}/{name}.html"
-        if text is not None:
-            page.route(url, lambda route: route.fulfill(body=text, content_type="text/html"))
-            page.route("**/heavy.js", lambda route: route.fulfill(body=HEAVY))
-            page.route("**/broken.png", lambda route: route.abort("connectionreset"))
-        page.goto(url)
-        visit.settle()
-        return visit
-
-    yield open_page
+    yield visit
     visit.settle()
     problems = list(visit.problems)  # without those of closing
     page.close()
@@ -947,26 +948,24 @@ def test_without_javascript_an_interactive_is_legible_on_a_phone(name, browser, 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_on_a_phone_what_is_far_from_the_screen_waits(name, visit):
-    opened = visit("404")
-    page = opened.page
+    page = visit.page
     page.set_viewport_size({"width": 390, "height": 844})
     page.add_init_script(MEASURED)
     visit(f"chapters/{name}")
     page.wait_for_timeout(500)  # more than the theme waits before it looks at a page again
-    opened.settle()
+    visit.settle()
     sections = page.locator("article > section > section").count()
     assert page.evaluate(SKIPPED) >= sections - 4
     assert not page.evaluate("measured")
     page.evaluate(OPEN)
     page.evaluate(READ)
-    opened.settle()
+    visit.settle()
     assert not page.evaluate(CUT)  # what scrolls is marked when it is reached
 
 
 def test_a_reload_on_a_phone_finds_its_place(visit):
     """Though the sections above it, of other heights than guessed, are not laid out again."""
-    opened = visit("404")
-    page = opened.page
+    page = visit.page
     page.set_viewport_size({"width": 390, "height": 844})
     visit("chapters/scale")
     page.evaluate(READ)
@@ -975,7 +974,7 @@ def test_a_reload_on_a_phone_finds_its_place(visit):
     page.evaluate(FRAMES)
     before = target.bounding_box()["y"]
     page.reload()
-    opened.settle()
+    visit.settle()
     assert page.evaluate("scrollY") > 20_000
     assert page.evaluate(SKIPPED) > 0
     assert abs(target.bounding_box()["y"] - before) < 30
@@ -983,9 +982,9 @@ def test_a_reload_on_a_phone_finds_its_place(visit):
 
 def test_the_first_five_figures_fit_a_phone(visit):
     fitting = []
+    page = visit.page
+    page.set_viewport_size({"width": 390, "height": 900})
     for name in ("index", "why_differentiability"):
-        page = visit(f"chapters/{name}").page
-        page.set_viewport_size({"width": 390, "height": 900})
         visit(f"chapters/{name}")
         boxes = page.locator(".inline-figure").all()
         fitting += [box.evaluate("box => box.scrollWidth <= box.clientWidth") for box in boxes]
@@ -993,8 +992,8 @@ def test_the_first_five_figures_fit_a_phone(visit):
 
 
 def test_the_index_has_the_width_of_a_phone(visit):
+    visit.page.set_viewport_size({"width": 390, "height": 900})
     page = visit("genindex").page
-    page.set_viewport_size({"width": 390, "height": 900})
     entries = page.locator(".genindextable li").all()
     assert min(entry.bounding_box()["width"] for entry in entries[:9]) > 300
 
