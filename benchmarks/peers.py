@@ -221,11 +221,13 @@ def machine() -> dict[str, Any]:
         model = next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):  # not Linux, or a processor that does not say
         model = platform.processor()
+    simd = np.show_config(mode="dicts")["SIMD Extensions"]  # type: ignore[index]
     names = ("numpy", "scipy", "jax", "torch", "numba", "dask", "statsmodels")
     installed = [name for name in names if importlib.util.find_spec(name)]
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "processor": model,
+        "instructions": [*simd["baseline"], *simd["found"]][-1],  # the widest that NumPy uses
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in installed},
     }
