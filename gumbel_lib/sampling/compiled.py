@@ -35,9 +35,10 @@ Share = Callable[..., Any]  # map, or that of a pool of threads
 # The defaults of `axis` and `workers`, which are told from other numbers by identity: True is no 1.
 _LAST, _ALONE = -1, 1
 _FLOATS, _INT64 = (np.dtype(np.float64), np.dtype(np.float32)), np.dtype(np.int64)
-# Classes up to which a single draw takes no race: 4000 take 10 us by sums and 14 in a race, 7000
-# the same. An element of this array is a NumPy number in a quarter of the time of `np.int64`.
-_FEW = np.arange(4000, dtype=_INT64)
+# Classes up to which a single draw takes no race: 5000 take 12 us by sums and 14 in a race, from
+# 6000 on a race is no slower. An element of this array is a NumPy number in a quarter of the time
+# of `np.int64`.
+_FEW = np.arange(5000, dtype=_INT64)
 # Classes up to which rows are drawn side by side and do not race: 160 take 0.5 us either way.
 _LEAST_RACE = 160
 # A try takes 60 ns, a class 1.6 more by sums than in a race: a row races as long as that pays.
@@ -45,7 +46,7 @@ _CLASSES_PER_TRY = 40
 # Tries of a row after which the rest is foreseen.
 _FORESEEN = 64
 # With 1024 blocks a race of 1e7 float32 takes 2.0 ms, with 8192 it takes 1.2, since a processor
-# fetches long stretches of a row before they are asked for; more would leave the second cache.
+# fetches long stretches of a row before they are asked for; more gain nothing.
 _MOST_BLOCKS = 1 << 13
 # Nanoseconds of a part, since threads and a generator for each take some 50 us, and about those of
 # a draw that is looked up.
@@ -131,17 +132,17 @@ def sample_compiled(
 
     Notes
     -----
-    Eight loops are each compiled when first needed, in a second or two, or read from where Numba
-    keeps what earlier processes compiled; the six that see logits anew for float32 and float64, and
-    for arrays that are read-only, the one for a single draw also for (K,) and (1, K).
+    Eight loops are each compiled when first needed, in one to three seconds, or read from where
+    Numba keeps what earlier processes compiled; the six that see logits anew for float32 and
+    float64, and for arrays that are read-only, the one for a single draw also for (K,) and (1, K).
 
     A try of a race proposes one class, and keeps or rejects it. Rows of K > 160 classes, or for a
-    single draw K > 4000, race where the draws of a row are expected to take fewer than K / 40
-    tries. For that 2 + sqrt(K) / 6 a draw are assumed, as logits of standard deviation 2 take, and
-    the logits are not looked at. After 64 tries of a row in a pass the rest is foreseen from the
-    draws made so far; a row that would take more is drawn by its sums or its table instead, all its
-    draws anew. Which class is kept does not depend on how many tries it took, so the law stays that
-    of softmax.
+    single draw K > 5000, race where the draws of a row are expected to take fewer than K / 40
+    tries. For that 4 sqrt(h) - 6 a draw, but at least 4, are assumed where blocks have h classes,
+    about as many as logits of standard deviation 2 take, and the logits are not looked at. After 64
+    tries of a row in a pass the rest is foreseen from the draws made so far; a row that would take
+    more is drawn by its sums or its table instead, all its draws anew. Which class is kept does not
+    depend on how many tries it took, so the law stays that of softmax.
 
     By its sums, a draw is the first class whose cumulative sum exceeds the level, :math:`u` times
     the total, with :math:`u` uniform on [0, 1). Short rows that are drawn once each are handled
@@ -156,10 +157,10 @@ def sample_compiled(
     two cursors fills the columns: what a class has beyond its own column is put into the next ones
     that are not full.
 
-    From 4096 uniform numbers on, or where there are parts for threads, the numbers are those of 32
-    generators xoshiro256++ side by side, in a third of the time of PCG64. Their states, 1024 bytes
-    a part, are drawn from `rng`. Parts depend on the shapes alone: rows, or draws of a single row,
-    of half a millisecond where they can be divided so.
+    Where 4096 uniform numbers are expected or more, or where there are parts for threads, the
+    numbers are those of 32 generators xoshiro256++ side by side, in a third of the time of PCG64.
+    Their states, 1024 bytes a part, are drawn from `rng`. Parts depend on the shapes alone: rows,
+    or draws of a single row, of half a millisecond where they can be divided so.
 
     Logits are rounded to float64, and so are their differences from the largest, the sums, the
     columns, and the exponentials, which are within 3 units in the last place; those of -708 and
@@ -273,7 +274,7 @@ def _draw(
             return drawn if shape else drawn[()]
         draw, numbers, took = _by_sums, float(repeated), 2.0 * width + _LOOK_UP * repeated
     else:
-        draw, numbers, took = _by_race, 3 * tries, width / 3 + 60 * tries
+        draw, numbers, took = _by_race, 3 * tries, width / 5 + 100 * tries
 
     # Parts do not depend on the number of threads, and each has uniforms of its own.
     share = map if workers == 1 else functools.partial(_share, workers)
@@ -300,9 +301,13 @@ def _parts(number: int, took: float) -> list[slice]:
     return [slice(number * i // parts, number * (i + 1) // parts) for i in range(parts)]
 
 
+def _num_blocks(width: int) -> int:
+    return min(num_blocks_of(width), _MOST_BLOCKS)
+
+
 def _tries(width: int) -> float:
-    """Tries that a draw takes on average, for logits of standard deviation 2."""
-    return 2 + math.sqrt(width) / 6
+    """Tries that a draw takes on average, for logits of standard deviation 2, to 15%."""
+    return max(4.0, 4 * math.sqrt(-(-width // _num_blocks(width))) - 6)
 
 
 def _uniforms_of(rng: np.random.Generator) -> Uniforms:
@@ -355,8 +360,8 @@ def _by_race(rows: Rows, drawn: Indices, uniforms: Uniforms, share: Share) -> No
 def _bounds_of(rows: Rows, share: Share) -> Rows:
     """The largest logit of each block of each row: block b holds each num_blocks-th class."""
     num_rows, width = rows.shape
-    num_blocks = min(num_blocks_of(width), _MOST_BLOCKS)
-    parts = _parts(-(-width // num_blocks), num_blocks / 2) if num_rows == 1 else []
+    num_blocks = _num_blocks(width)
+    parts = _parts(-(-width // num_blocks), num_blocks / 5) if num_rows == 1 else []
     bounds = np.empty((max(1, len(parts)), num_rows, num_blocks), rows.dtype)
     if len(parts) > 1:
         parts_of_row = [rows[:, num_blocks * p.start : num_blocks * p.stop] for p in parts]
@@ -461,7 +466,7 @@ def _raise(bounds: Rows, first: Rows, second: Rows, third: Rows, fourth: Rows) -
 
 
 def _raise_all(bounds: Rows, row: Rows) -> None:
-    """bounds[b] = the largest of row[b], row[b + B], row[b + 2B], ..., where there are B bounds."""
+    """bounds[b] = the largest of row[b], row[b + B], row[b + 2B], ..., or NaN if one is NaN."""
     size = bounds.size
     bounds[:] = -math.inf
     left = row.size % (4 * size)
