@@ -222,12 +222,13 @@ def machine() -> dict[str, Any]:
     except (OSError, StopIteration):  # not Linux, or a processor that does not say
         model = platform.processor()
     simd = np.show_config(mode="dicts")["SIMD Extensions"]  # type: ignore[index]
+    used = [*simd["baseline"], *simd.get("found", [])]
     names = ("numpy", "scipy", "jax", "torch", "numba", "dask", "statsmodels")
     installed = [name for name in names if importlib.util.find_spec(name)]
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "processor": model,
-        "instructions": [*simd["baseline"], *simd["found"]][-1],  # the widest that NumPy uses
+        "instructions": used[-1],  # the widest that NumPy uses
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in installed},
     }

@@ -113,7 +113,8 @@ def sample_compiled(
     workers : int
         Threads, -1 for one per processor, which share the rows; of a single row, the draws that are
         looked up, or the reading of a race. The sums or the table of a row are made by one thread.
-        Calls of about half a millisecond or less take none. The draws do not depend on it.
+        Calls that are expected to take half a millisecond or less use none. The draws do not depend
+        on it.
 
     Returns
     -------
@@ -171,7 +172,7 @@ def sample_compiled(
 
     Logits that are no float32 or float64 array in one piece, row by row, are copied; they must not
     change during the call. Beside logits and result, a thread holds up to some 2 MB, and what one
-    row takes: 8 bytes a class, 24 with a table, or for a race some hundredths of the logits. A race
+    row takes: 8 bytes a class, 24 with a table, or for a race up to a fifth of the logits. A race
     also holds 8 bytes for each row that it gives up, and a byte a row if there are any; a call that
     refuses its logits takes a further byte per logit. The threads of the last call with any are
     kept.
@@ -271,9 +272,10 @@ def _draw(
     ):
         if drawn.size < _FEW_UNIFORMS and rows.size <= _CHUNK_SIZE:
             _search(rows, rng.random(matrix.shape), matrix)
-            return drawn if shape else drawn[()]
+            return drawn[()]
         draw, numbers, took = _by_sums, float(repeated), 2.0 * width + _LOOK_UP * repeated
     else:
+        # With its uniforms, and its share of what goes before the tries, a try takes some 100 ns.
         draw, numbers, took = _by_race, 3 * tries, width / 5 + 100 * tries
 
     # Parts do not depend on the number of threads, and each has uniforms of its own.
