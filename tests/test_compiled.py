@@ -47,7 +47,7 @@ WAYS = {
 CONSTANTS = {
     "rows, several chunks": {"_TOGETHER": 100, "_LEAST_ROWS": 7},
     "one draw of a row in lanes": {"_LANES": 4},
-    "race, one row": {"_FEW": np.arange(100)},
+    "race, one row": {"_MOST_FEW": 100},
     "race in a few uniforms": {"_CHUNK_SIZE": 400},
     "race that is given up": {"_CLASSES_PER_TRY": 12, "_FORESEEN": 1, "_CHUNK_SIZE": 1000},
     "sums in pieces": {"_TOGETHER": 70, "_LANES": 16},
@@ -56,7 +56,7 @@ CONSTANTS = {
     for name in WAYS
     if "parts" in name
 }
-CONSTANTS["race, one row in parts"]["_FEW"] = np.arange(100)
+CONSTANTS["race, one row in parts"]["_MOST_FEW"] = 100
 
 
 def fill(states, uniforms):

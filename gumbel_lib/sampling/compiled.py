@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy import ndarray
+from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from .._checks import Rng, as_generator, check_logits
@@ -36,9 +38,10 @@ Share = Callable[..., Any]  # map, or that of a pool of threads
 _LAST, _ALONE = -1, 1
 _FLOATS, _INT64 = (np.dtype(np.float64), np.dtype(np.float32)), np.dtype(np.int64)
 # Classes up to which a single draw takes no race: 5000 take 12 us by sums and 14 in a race, from
-# 6000 on a race is no slower. An element of this array is a NumPy number in a quarter of the time
-# of `np.int64`.
-_FEW = np.arange(5000, dtype=_INT64)
+# 6000 on a race is no slower.
+_MOST_FEW = 5000
+# An element of an array is a NumPy number in a quarter of the time of `np.int64`.
+_FEW = np.arange(_MOST_FEW, dtype=_INT64)
 # Classes up to which rows are drawn side by side and do not race: 160 take 0.5 us either way.
 _LEAST_RACE = 160
 # A try takes 60 ns, a class 1.6 more by sums than in a race: a row races as long as that pays.
@@ -198,27 +201,23 @@ def sample_compiled(
     """
     # The shortest way, since of few logits most of the time would go into checks.
     if (
-        type(logits) is np.ndarray
-        and type(rng) is np.random.Generator
+        type(logits) is ndarray
+        and type(rng) is Generator
         and axis is _LAST
         and (workers is _ALONE or (type(workers) is int and (workers > 0 or workers == -1)))
         and logits.dtype in _FLOATS
-        and (flags := logits.flags).c_contiguous
-        and flags.aligned
+        and ((flags := logits.flags).carray or (flags.c_contiguous and flags.aligned))
+        and (count := logits.size)
         and (shape := logits.shape)
-        and logits.size
     ):
         width = shape[-1]
         if size is None and len(shape) <= 2:
-            if logits.size == width <= len(_FEW):
+            if count == width <= _MOST_FEW:
                 if (index := _kernels().one(logits, rng.random())) >= 0:
-                    if len(shape) == 1:
-                        return _FEW[index]  # type: ignore[no-any-return]
-                    drawn = np.empty(1, _INT64)
-                    drawn[0] = index
-                    return drawn
+                    number = _FEW[index]
+                    return number if len(shape) == 1 else number[None]  # type: ignore[no-any-return]
                 check_logits(logits, -1)
-            elif width <= _LEAST_RACE and logits.size <= _CHUNK_SIZE and shape[0] < _FEW_UNIFORMS:
+            elif width <= _LEAST_RACE and count <= _CHUNK_SIZE and shape[0] < _FEW_UNIFORMS:
                 drawn = np.empty(shape[0], _INT64)
                 if _kernels().short_rows(logits, rng.random(shape[0]), drawn):
                     return drawn
@@ -254,9 +253,7 @@ def sample_compiled(
     return in_order(drawn, lengths, of_batch + of_repeats)
 
 
-def _draw(
-    rows: Rows, shape: tuple[int, ...], rng: np.random.Generator, size: Any, workers: int
-) -> Indices:
+def _draw(rows: Rows, shape: tuple[int, ...], rng: Generator, size: Any, workers: int) -> Indices:
     """Draws of each row, in this shape, whose first axes are those of the rows.
 
     `size` is what the caller asked for.
@@ -268,7 +265,7 @@ def _draw(
     if (
         width <= _LEAST_RACE
         or width <= _CLASSES_PER_TRY * (tries := _tries(width) * repeated)
-        or (drawn.size == 1 and width <= len(_FEW))
+        or (drawn.size == 1 and width <= _MOST_FEW)
     ):
         if drawn.size < _FEW_UNIFORMS and rows.size <= _CHUNK_SIZE:
             _search(rows, rng.random(matrix.shape), matrix)
@@ -312,7 +309,7 @@ def _tries(width: int) -> float:
     return max(4.0, 4 * math.sqrt(-(-width // _num_blocks(width))) - 6)
 
 
-def _uniforms_of(rng: np.random.Generator) -> Uniforms:
+def _uniforms_of(rng: Generator) -> Uniforms:
     """Uniforms that depend on rng as it is now, and not on what becomes of it."""
     states = rng.integers(2**64, size=(4, _STREAMS), dtype=np.uint64)
     return functools.partial(_kernels().fill, states)
@@ -441,13 +438,17 @@ def _kernels() -> Kernels:
     for part in (_raise, _raise_all, _largest, _exponentiate, _weigh, _sum_up, _tabulate, _find):
         register_jitable(part)
     loops = (_one, _short_rows, _bound, _race, _look_up, _tabulate, _find, _fill)
-    # Python's lock is let go, so that threads can draw side by side. A product and a sum may be
-    # rounded once, which takes half as many instructions.
-    compile_ = functools.partial(numba.njit, nogil=True, fastmath={"contract"})
+
+    # Python's lock is let go, so that threads can draw side by side, but for a single draw of few
+    # classes: to let it go and take it again is an eighth of the time of that loop. A product and a
+    # sum may be rounded once, which takes half as many instructions.
+    def compiled(loop: Callable[..., Any], **more: Any) -> Any:
+        return numba.njit(loop, nogil=loop is not _one, fastmath={"contract"}, **more)
+
     try:
-        return Kernels(*(compile_(loop, cache=True) for loop in loops))
+        return Kernels(*(compiled(loop, cache=True) for loop in loops))
     except RuntimeError:  # there is no folder that Numba may write its cache to
-        return Kernels(*(compile_(loop) for loop in loops))
+        return Kernels(*(compiled(loop) for loop in loops))
 
 
 # Written so that processors run several numbers of an inner loop at once: over slices from 0 on,
@@ -552,23 +553,29 @@ def _one(rows: Rows, uniform: float) -> int:
     sums = np.empty(row.size)
     if not _sum_up(row, sums):
         return -1
-    return int(np.searchsorted(sums, uniform * sums[-1], side="right"))
+    k, size, level = 0, row.size, uniform * sums[-1]
+    while size > 1:
+        half = size // 2
+        k += half * (sums[k + half - 1] <= level)
+        size -= half
+    return k
 
 
 def _short_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bool:
     """A draw of each of some short rows by the inverse CDF; False where a row has none."""
     num_rows, width = rows.shape
-    together = max(_LEAST_ROWS, min(_MOST_ROWS, _TOGETHER // width))
-    sums = np.empty(together * width)
-    top, level, found = np.empty(together), np.empty(together), np.empty(together, np.int64)
+    together = min(num_rows, max(_LEAST_ROWS, min(_MOST_ROWS, _TOGETHER // width)))
+    scratch = np.empty((width + 2) * together)  # one, since making an array takes 40 ns
     for first in range(0, num_rows, together):
         # The classes of these rows lie one after the other, each with its logits side by side.
-        size = min(together, num_rows - first)
-        lines = sums[: width * size].reshape(width, size)
+        size, last = min(together, num_rows - first), width - 1
+        sums, found = scratch[: width * size], drawn[first : first + size]
+        lines = scratch[: (width + 2) * size].reshape(width + 2, size)
+        top, level = lines[width], lines[width + 1]
         for i in range(size):
             for k in range(width):
                 lines[k, i] = rows[first + i, k]
-        top[:size], last = lines[0], width - 1
+        top[:] = lines[0]
         for k in range(1, width, 4):
             second, third, fourth = min(k + 1, last), min(k + 2, last), min(k + 3, last)
             _raise(top, lines[k], lines[second], lines[third], lines[fourth])
@@ -579,8 +586,8 @@ def _short_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bo
             part = lines[k]
             for i in range(part.size):
                 part[i] -= top[i]
-        _exponentiate(sums[: width * size])
-        level[:size] = 0.0
+        _exponentiate(sums)
+        level[:] = 0.0
         for k in range(width):
             part = lines[k]
             for i in range(part.size):
@@ -588,12 +595,11 @@ def _short_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bo
                 part[i] = level[i]
         for i in range(size):
             level[i] *= uniforms[first + i]
-        found[:size] = 0
+        found[:] = 0
         for k in range(width):
             part = lines[k]
             for i in range(part.size):
                 found[i] += part[i] <= level[i]
-        drawn[first : first + size] = found[:size]
     return True
 
 
