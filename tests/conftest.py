@@ -1,5 +1,6 @@
 """Repeatable property tests, and the built site."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -37,6 +38,9 @@ ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NPROC"),
 
 def pytest_configure(config):
     """Give each worker and kernel one thread, and let all share what XLA compiles."""
+    # A worker keeps some thousand tests and a dozen large libraries to its end, and with Python's
+    # own thresholds looks for garbage among them in a tenth of its time.
+    gc.set_threshold(100_000, 50, 100)
     os.environ |= ONE_THREAD | os.environ
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         folder = tempfile.TemporaryDirectory(prefix="gumbel-jax-")

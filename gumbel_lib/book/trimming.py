@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import posixpath
 import re
 from base64 import b64encode
@@ -20,6 +21,8 @@ from typing import Any
 import tinycss2
 from fontTools import subset
 
+# One of the theme's packages has all loggers tell what they do, and this one tells of each glyph.
+logging.getLogger("fontTools").setLevel(logging.WARNING)
 SHEET, ICONS = "site.css", "icons"
 # The theme sends its icons twice: as a font, and as a script of 540 kB, compressed, that draws them
 # anew. The book has no tabs.
