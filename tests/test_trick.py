@@ -108,6 +108,19 @@ def test_probabilities_keep_nine_digits_under_laws_with_ends_and_kinks(law, gap)
     assert won == pytest.approx([exact, 1 - exact], rel=0, abs=1e-9)
 
 
+def test_a_batch_keeps_nine_digits_under_a_law_with_a_kink():
+    # The kinks of all rows lie in one quadrature, which has to find each of them.
+    logits = np.random.default_rng(0).normal(scale=2, size=(20, 5))
+    logits[:, 2:] -= 100
+    won = argmax_probabilities(logits, stats.laplace)
+    for (first, second, *_), row in zip(logits, won, strict=True):
+        ahead = of_two(stats.laplace(), abs(first - second))
+        assert row[:2].max() == pytest.approx(ahead, rel=0, abs=1e-9)
+    spread = np.random.default_rng(1).normal(size=(20, 5))
+    alone = np.array([argmax_probabilities(row, stats.laplace) for row in spread])
+    assert argmax_probabilities(spread, stats.laplace) == pytest.approx(alone, rel=0, abs=1e-9)
+
+
 def exponential_race(logits):
     """Under Exponential noise: the density times the product of 1 - exp(...), expanded."""
     behind = max(logits) - np.array(logits)
