@@ -207,6 +207,10 @@ def _race(law: Law, behind: NDArray[np.float64]) -> NDArray[np.float64]:
         none = law.cdf(quantile(level) + behind).prod(axis=-1, keepdims=True) < 1e-18
         least, most = np.where(none, level, least), np.where(none, most, level)
     start = quantile(least)
+    if not np.all(start < end):
+        raise ValueError(
+            f"noise: expected a law whose quantiles differ as floats, got {start.max()} and {end}"
+        )
     behind = behind[:, : np.count_nonzero(start + behind < end, axis=-1).max()]
 
     # P(rivals below x) where a class's own support ends. It is taken off and added back, so that

@@ -226,8 +226,11 @@ def test_a_law_whose_probabilities_are_not_found_is_refused():
     narrow = stats.Mixture(
         [stats.Normal(mu=0.0, sigma=1e-9), stats.Normal(mu=5.0)], weights=[0.5, 0.5]
     )
-    with pytest.raises(ValueError, match="^noise: expected .*, got "):
-        argmax_probabilities([0.4, 0.0, -0.7], narrow)
+    # So far away that floats there lie further apart than quantiles.
+    far = [stats.uniform(1e17, 1), stats.arcsine(1e20), stats.norm(1e17, 1)]
+    for law in (narrow, *far):
+        with pytest.raises(ValueError, match="^noise: expected .*, got "):
+            argmax_probabilities([0.4, 0.0, -0.7], law)
 
 
 def test_empty_batches_have_no_probabilities():
