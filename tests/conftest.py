@@ -38,8 +38,8 @@ ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NPROC"),
 
 def pytest_configure(config):
     """Give each worker and kernel one thread, and let all share what XLA compiles."""
-    # A worker keeps some thousand tests and a dozen large libraries to its end, and with Python's
-    # own thresholds looks for garbage among them in a tenth of its time.
+    # A worker keeps some thousand tests and a dozen large libraries to its end. With Python's own
+    # thresholds it spends a twentieth of its time, or more, looking for garbage among them.
     gc.set_threshold(100_000, 50, 100)
     os.environ |= ONE_THREAD | os.environ
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:

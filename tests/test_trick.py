@@ -109,16 +109,17 @@ def test_probabilities_keep_nine_digits_under_laws_with_ends_and_kinks(law, gap)
 
 
 def test_a_batch_keeps_nine_digits_under_a_law_with_a_kink():
-    # The kinks of all rows lie in one quadrature, which has to find each of them.
+    # The kinks of all rows lie in one quadrature, which finds no thousand of them by itself.
     logits = np.random.default_rng(0).normal(scale=2, size=(20, 5))
     logits[:, 2:] -= 100
     won = argmax_probabilities(logits, stats.laplace)
     for (first, second, *_), row in zip(logits, won, strict=True):
         ahead = of_two(stats.laplace(), abs(first - second))
         assert row[:2].max() == pytest.approx(ahead, rel=0, abs=1e-9)
-    spread = np.random.default_rng(1).normal(size=(20, 5))
-    alone = np.array([argmax_probabilities(row, stats.laplace) for row in spread])
-    assert argmax_probabilities(spread, stats.laplace) == pytest.approx(alone, rel=0, abs=1e-9)
+    spread = np.random.default_rng(1).normal(size=(200, 5))
+    alone = np.array([argmax_probabilities(row, stats.laplace) for row in spread[:20]])
+    won = argmax_probabilities(spread, stats.laplace)
+    assert won[:20] == pytest.approx(alone, rel=0, abs=1e-9)
 
 
 def exponential_race(logits):
@@ -219,6 +220,17 @@ def test_rows_of_a_batch_share_the_calls_of_their_law(noise, monkeypatch):
     of_batch = len(calls)
     argmax_probabilities(logits[0], noise)
     assert of_batch < 4 * (len(calls) - of_batch)
+
+
+@pytest.mark.parametrize("noise", [stats.gumbel_r, stats.uniform, stats.Normal()])
+def test_how_many_pieces_lie_side_by_side_changes_nothing(noise, monkeypatch):
+    # In groups that are full and not, among them a last one with more empty pieces than others.
+    logits = np.random.default_rng(3).random((4, 5))
+    expected = argmax_probabilities(logits, noise)
+    for pieces in range(1, 13):
+        monkeypatch.setattr(trick, "_TOGETHER", pieces * logits.size)
+        won = argmax_probabilities(logits, noise)
+        assert won == pytest.approx(expected, rel=0, abs=1e-9)
 
 
 def test_a_law_whose_probabilities_are_not_found_is_refused():

@@ -23,6 +23,7 @@ from fontTools import subset
 
 # One of the theme's packages has all loggers tell what they do, and this one tells of each glyph.
 logging.getLogger("fontTools").setLevel(logging.WARNING)
+
 SHEET, ICONS = "site.css", "icons"
 # The theme sends its icons twice: as a font, and as a script of 540 kB, compressed, that draws them
 # anew. The book has no tabs.

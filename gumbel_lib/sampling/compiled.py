@@ -553,12 +553,7 @@ def _one(rows: Rows, uniform: float) -> int:
     sums = np.empty(row.size)
     if not _sum_up(row, sums):
         return -1
-    k, size, level = 0, row.size, uniform * sums[-1]
-    while size > 1:
-        half = size // 2
-        k += half * (sums[k + half - 1] <= level)
-        size -= half
-    return k
+    return int(np.searchsorted(sums, uniform * sums[-1], side="right"))
 
 
 def _short_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bool:
