@@ -1,7 +1,9 @@
-"""How the book shows things: legible colours, self-describing figures, clean layers."""
+"""How the book shows things: legible colours, self-describing figures, clean layers, clean code."""
 
 import itertools
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from types import SimpleNamespace
@@ -229,3 +231,12 @@ def test_fonts_are_cut_again_for_a_new_character_and_not_for_known_ones(tmp_path
     typesetting.typeset(r"\beth")
     typesetting.write_static(tmp_path)
     assert all("\u2136" in text for text in cut)
+
+
+def test_style_and_types():
+    # With the tests, not before them: mypy takes one processor for 15 s. The environment is the one
+    # that runs this, and must not be made anew under it.
+    environment = f"BIN={Path(sys.executable).parent}"
+    command = ["make", "--old-file", ".venv/ready", environment, "lint"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert not done.returncode, done.stdout + done.stderr

@@ -103,7 +103,8 @@ AUDIT = """async ([theme, tags]) => {
 # beside them. A glyph is a pseudo-element, so no rule finds text in its box, which is hidden from
 # assistive technology; and of MathML no rule reads more than the text. While axe looks, a formula
 # is one empty box of its size, and its MathML one text. What has a colour, a role or a name of its
-# own, or something to focus, keeps all it has, and so do boxes with text.
+# own, or something to focus, keeps all it has, and so do boxes with text. Of what is left, half is
+# words of code, coloured by class: one of each class in each kind of place is kept.
 EMPTY = """() => {
   const own = "[href], [tabindex], [role], [aria-label], [style*=color], [mathcolor]";
   const plain = selector =>
@@ -111,7 +112,10 @@ EMPTY = """() => {
   const boxes = plain("mjx-math[aria-hidden=true]").filter(box => !box.textContent.trim());
   const sizes = boxes.map(box => box.getBoundingClientRect());
   const copies = plain("mjx-assistive-mml");
-  window.whole = [...boxes, ...copies].map(
+  const codes = [...document.querySelectorAll("pre")], kinds = new Set();
+  const kind = ({localName, className, parentElement: around}) =>
+    `${localName}.${className} ${around ? kind(around) : ""}`;
+  window.whole = [...boxes, ...copies, ...codes].map(
     part => [part, part.style.cssText, [...part.childNodes]]);
   boxes.forEach((box, i) => {
     const {width, height} = sizes[i];
@@ -119,6 +123,14 @@ EMPTY = """() => {
     box.style.cssText += `; display: inline-block; width: ${width}px; height: ${height}px`;
   });
   for (const copy of copies) copy.textContent = copy.textContent;
+  for (const code of codes) {
+    const words = [...code.childNodes].map(word => {
+      const repeated = word.matches?.(`span:not(:has(*), ${own})`) && kinds.has(kind(word));
+      if (word.matches) kinds.add(kind(word));
+      return repeated ? word.textContent : word;
+    });
+    code.replaceChildren(...words);
+  }
 }"""
 FILL = """() => {
   for (const [part, style, children] of whole) {
