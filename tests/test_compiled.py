@@ -80,7 +80,7 @@ HAS_NUMBA = importlib.util.find_spec("numba") is not None
 
 def use_interpreted(monkeypatch, constants):
     """Run the loops as Python does, which needs no Numba, with other constants."""
-    monkeypatch.setattr(compiled, "_kernels", lambda: INTERPRETED)
+    monkeypatch.setattr(compiled, "_loops", INTERPRETED)
     for name, value in constants.items():
         monkeypatch.setattr(compiled, name, value)
 
@@ -148,7 +148,7 @@ def test_a_way_is_what_its_name_says(name, monkeypatch):
         return call
 
     watching = compiled.Kernels(*map(watched, INTERPRETED._fields, INTERPRETED))
-    monkeypatch.setattr(compiled, "_kernels", lambda: watching)
+    monkeypatch.setattr(compiled, "_loops", watching)
     shape, size = WAYS[name]
     logits = np.random.default_rng(1).normal(scale=2, size=shape)
     sample_compiled(logits, size=size, rng=np.random.default_rng(1))
@@ -244,7 +244,7 @@ def test_a_masked_class_is_never_drawn(way, drawable, monkeypatch):
     assert not masked[draw(logits, shape, size, Extremes(np.random.PCG64(5)), 300)].any()
     if shape == (6,):  # whose shortest way takes no generator of another class
         for uniform in (0.0, 1 - 2.0**-53):
-            assert not masked[compiled._kernels().one(logits, uniform)]
+            assert not masked[compiled._loops.one(logits, uniform)]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -264,7 +264,7 @@ def test_bad_logits_are_found_by_every_way(bad, way):
 
 @pytest.mark.parametrize("width", [5, 255, 256, 511, 700])
 def test_the_largest_logit_is_found_wherever_it_is(width, either):
-    kernels, num_blocks = compiled._kernels(), min(width, 32)
+    kernels, num_blocks = compiled._loops, min(width, 32)
     for place in range(width):
         row, bounds = np.full((1, width), -1.0), np.empty((1, num_blocks))
         row[0, place] = 2
@@ -287,7 +287,7 @@ def test_a_race_takes_about_the_tries_that_are_assumed(width):
     found = []
     for rng in np.random.default_rng(15).spawn(20):
         row = rng.normal(scale=2, size=(1, width))
-        compiled._kernels().bound(row, bounds)
+        compiled._loops.bound(row, bounds)
         found.append(height * np.exp(bounds - row.max()).sum() / np.exp(row - row.max()).sum())
     assert 0.85 < np.mean(found) / compiled._tries(width) < 1.15
 
@@ -301,7 +301,7 @@ def test_exponentials_are_within_three_units_of_the_last_place(either):
     exponents = -np.concatenate([np.geomspace(1e-18, 707.9, 3000), np.arange(1, 2000) * 0.354])
     exact = np.exp(exponents.astype(np.longdouble))
     parts = exponents.copy()
-    if compiled._kernels() is not INTERPRETED:
+    if compiled._loops is not INTERPRETED:
         import numba
 
         exponentiate = numba.njit(compiled._exponentiate, fastmath={"contract"})
@@ -351,7 +351,7 @@ def test_a_table_holds_the_law(kind, num_classes, monkeypatch):
         pytest.importorskip("numba")
     logits = TABLED[kind](np.random.default_rng(11), num_classes)
     weights, table = np.empty(num_classes), np.empty((num_classes, 2))
-    assert compiled._kernels().tabulate(logits, weights, table)
+    assert compiled._loops.tabulate(logits, weights, table)
     own = np.minimum(table[:, 0], 1).astype(np.longdouble)
     law = own.copy()
     np.add.at(law, table[:, 1].astype(int), 1 - own)
@@ -381,7 +381,7 @@ def test_uniforms_are_those_of_the_published_generator(either):
     states = np.array([[1, 0], [2, 0], [3, 0], [4, 1]], np.uint64)
     uniforms = np.empty((10, 2))
     for part in (uniforms[:3], uniforms[3:]):
-        compiled._kernels().fill(states, part.reshape(-1))
+        compiled._loops.fill(states, part.reshape(-1))
     assert np.array_equal(uniforms, [[(n >> 11) / 2**53 for n in pair] for pair in PUBLISHED])
 
 
@@ -498,11 +498,8 @@ def test_without_a_place_for_a_cache_nothing_is_lost(monkeypatch):
         return njit(loop, **options)
 
     monkeypatch.setattr(numba, "njit", without_cache)
-    compiled._kernels.cache_clear()
-    try:
-        assert sample_compiled([0.0, -np.inf], rng=0) == 0
-    finally:
-        compiled._kernels.cache_clear()
+    monkeypatch.setattr(compiled, "_loops", compiled.Loops())
+    assert sample_compiled([0.0, -np.inf], rng=0) == 0
 
 
 SHAPES = (4,), (300,), (1, 90), (1, 300), (4, 90), (4, 300), (3, 4, 90), (500, 6), (4096, 2)
@@ -567,7 +564,7 @@ def test_the_example_of_the_docstring_is_true():
 
 
 def test_without_numba_the_error_says_what_is_missing(monkeypatch):
-    compiled._kernels.cache_clear()
+    monkeypatch.setattr(compiled, "_loops", compiled.Loops())
     monkeypatch.setitem(sys.modules, "numba", None)
     with pytest.raises(ModuleNotFoundError, match="numba"):
         sample_compiled([0.0, 1.0], rng=0)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy import ndarray
+from numpy import empty, ndarray
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
@@ -213,13 +213,16 @@ def sample_compiled(
         width = shape[-1]
         if size is None and len(shape) <= 2:
             if count == width <= _MOST_FEW:
-                if (index := _kernels().one(logits, rng.random())) >= 0:
-                    number = _FEW[index]
-                    return number if len(shape) == 1 else number[None]  # type: ignore[no-any-return]
+                if (index := _loops.one(logits, rng.random())) >= 0:
+                    if len(shape) == 1:
+                        return _FEW[index]  # type: ignore[no-any-return]
+                    drawn = empty(1, _INT64)
+                    drawn[0] = index
+                    return drawn
                 check_logits(logits, -1)
             elif width <= _LEAST_RACE and count <= _CHUNK_SIZE and shape[0] < _FEW_UNIFORMS:
-                drawn = np.empty(shape[0], _INT64)
-                if _kernels().short_rows(logits, rng.random(shape[0]), drawn):
+                drawn = empty(shape[0], _INT64)
+                if _loops.short_rows(logits, rng.random(shape[0]), drawn):
                     return drawn
                 check_logits(logits, -1)
         batch = shape[:-1]
@@ -312,7 +315,7 @@ def _tries(width: int) -> float:
 def _uniforms_of(rng: Generator) -> Uniforms:
     """Uniforms that depend on rng as it is now, and not on what becomes of it."""
     states = rng.integers(2**64, size=(4, _STREAMS), dtype=np.uint64)
-    return functools.partial(_kernels().fill, states)
+    return functools.partial(_loops.fill, states)
 
 
 # Threads are kept, since to start and to end them takes 0.2 ms; a forked process has none of them.
@@ -339,7 +342,7 @@ def _by_race(rows: Rows, drawn: Indices, uniforms: Uniforms, share: Share) -> No
         expected = int(1.25 * (drawn.size - done) * _tries(rows.shape[1]))
         tries = np.empty((least + min(expected, _CHUNK_SIZE // 4), 3))
         uniforms(tries.reshape(-1))
-        reached, more = _kernels().race(rows, bounds, drawn, done, tries)
+        reached, more = _loops.race(rows, bounds, drawn, done, tries)
         if reached == done:  # too few for a single draw
             least *= 4
         done, given_up = reached, given_up + more
@@ -364,10 +367,10 @@ def _bounds_of(rows: Rows, share: Share) -> Rows:
     bounds = np.empty((max(1, len(parts)), num_rows, num_blocks), rows.dtype)
     if len(parts) > 1:
         parts_of_row = [rows[:, num_blocks * p.start : num_blocks * p.stop] for p in parts]
-        list(share(_kernels().bound, parts_of_row, bounds))
+        list(share(_loops.bound, parts_of_row, bounds))
         np.maximum.reduce(bounds, axis=0, out=bounds[0])
     else:
-        _kernels().bound(rows, bounds[0])
+        _loops.bound(rows, bounds[0])
     whole: Rows = bounds[0]
     return whole
 
@@ -388,11 +391,9 @@ def _by_sums(rows: Rows, drawn: Indices, uniforms: Uniforms, share: Share) -> No
 def _search(rows: Rows, levels: NDArray[np.float64], drawn: Indices) -> None:
     """The classes of each row that hold these levels, which are overwritten."""
     if len(rows) > 1 and levels.shape[1] == 1 and rows.shape[1] <= _LEAST_RACE:
-        found = _kernels().short_rows(rows, levels[:, 0], drawn[:, 0])
+        found = _loops.short_rows(rows, levels[:, 0], drawn[:, 0])
     else:
-        found = _kernels().look_up(
-            rows, levels, drawn, _takes_table(rows.shape[1], levels.shape[1])
-        )
+        found = _loops.look_up(rows, levels, drawn, _takes_table(rows.shape[1], levels.shape[1]))
     if not found:
         check_logits(rows, -1)
 
@@ -404,14 +405,14 @@ def _by_parts(
     width = row.shape[1]
     weights = np.empty(width)
     table = np.empty((width if _takes_table(width, drawn.size) else 0, 2))
-    if not _kernels().tabulate(row[0], weights, table):
+    if not _loops.tabulate(row[0], weights, table):
         check_logits(row, -1)
 
     def task(part: slice, uniforms: Uniforms) -> None:
         found = drawn[part]
         levels = found.view(np.float64)
         uniforms(levels)
-        _kernels().find(weights, table, levels, found, np.empty(_LANES, np.uint64))
+        _loops.find(weights, table, levels, found, np.empty(_LANES, np.uint64))
 
     list(share(task, parts, sources))
 
@@ -429,9 +430,8 @@ class Kernels(NamedTuple):
     fill: Callable[..., None]
 
 
-@functools.cache
-def _kernels() -> Kernels:
-    """The loops below, compiled."""
+def _compile() -> Kernels:
+    """The loops below, to be compiled when they are called."""
     import numba
     from numba.extending import register_jitable
 
@@ -449,6 +449,21 @@ def _kernels() -> Kernels:
         return Kernels(*(compiled(loop, cache=True) for loop in loops))
     except RuntimeError:  # there is no folder that Numba may write its cache to
         return Kernels(*(compiled(loop) for loop in loops))
+
+
+class Loops:
+    """The attributes of `Kernels`, made when the first is asked for.
+
+    To ask for one again takes half as long as to call a function that keeps them.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        kernels = _compile()
+        vars(self).update(kernels._asdict())
+        return getattr(kernels, name)
+
+
+_loops: Any = Loops()
 
 
 # Written so that processors run several numbers of an inner loop at once: over slices from 0 on,
