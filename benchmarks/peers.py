@@ -131,7 +131,8 @@ def numba_inverse() -> Any:
     for dtype in (np.float32, np.float64):
         inverse(np.zeros((1, 2), dtype), np.zeros((1, 1)), np.zeros((1, 1), np.int64))
         # Each compiles another loop.
-        some = (((1, 2), None), ((2, 2), None), ((1, 5000), None), ((1, 2), (2, 1)))
+        single = (((n, k), None) for n, k in ((1, 2), (2, 2), (200, 2), (1, 5000)))
+        some = (*single, ((1, 2), (2, 1)))
         for shape, size in (*some, ((1, 2), (200_000, 1))):
             sample_compiled(np.zeros(shape, dtype), size=size, rng=rng)
     return inverse

@@ -20,6 +20,7 @@ WAYS = {
     "one draw": ((6,), None),
     "one draw of a long row": ((1, 300), None),
     "one draw of a row in lanes": ((1, 20), None),
+    "few rows": ((8, 6), None),
     "rows": ((900, 6), None),
     "rows, several chunks": ((40, 3, 60), None),
     "one row, several draws": ((6,), 99),
@@ -67,6 +68,7 @@ def fill(states, uniforms):
 
 INTERPRETED = compiled.Kernels(
     compiled._one,
+    compiled._few_rows,
     compiled._short_rows,
     compiled._bound,
     compiled._race,
@@ -162,7 +164,8 @@ def test_a_way_is_what_its_name_says(name, monkeypatch):
         if name in ("race, several passes", "race in a few uniforms"):
             assert kinds.count("race") > 1
     elif size is None:
-        assert kinds == ["one" if name.startswith("one") else "short_rows"]
+        loops = {"one": "one", "few": "few_rows"}
+        assert kinds == [loops.get(name.split()[0], "short_rows")]
     else:
         found = ["tabulate", "find"] if "draws in parts" in name else ["look_up"]
         assert list(dict.fromkeys(kinds)) == found
@@ -531,6 +534,16 @@ def test_no_type_or_place_of_the_logits_changes_the_draws(shape, repeats, either
     assert np.array_equal(
         sample_compiled(turned, size=size, rng=np.random.default_rng(8), axis=0), expected
     )
+
+
+def test_a_row_is_drawn_the_same_among_few_and_among_many(either):
+    for width in (2, 6, 100):
+        fits = compiled._MOST_BY_ROW // width
+        logits = np.random.default_rng(16).normal(scale=2, size=(fits + 1, width))
+        for dtype in (np.float32, np.float64):
+            rows = logits.astype(dtype)
+            few = sample_compiled(rows[:-1], rng=np.random.default_rng(17))
+            assert np.array_equal(sample_compiled(rows, rng=np.random.default_rng(17))[:-1], few)
 
 
 def test_to_write_into_a_result_changes_no_later_draw(either):

@@ -62,6 +62,9 @@ _CHUNK_SIZE = 1 << 16
 # Exponentials that are taken together, and rows that are drawn side by side, if so many together
 # have no more: both stay in the fastest cache. Of 16 rows or more a processor makes good use.
 _TOGETHER, _LEAST_ROWS, _MOST_ROWS = 1 << 11, 16, 1 << 8
+# Logits up to which rows are drawn one after the other all the same: two rows of 128 take 1.2 us so
+# and 2.1 side by side, twelve of 32 classes 1.5 and 1.3.
+_MOST_BY_ROW = 256
 # Numbers among which the largest is looked for side by side, and draws whose search goes on side by
 # side, since one would wait for the last: 0.2 ns a class in place of 1.3, and 4 to 9 a draw among
 # 32 to 10,000 classes in place of 6 to 75.
@@ -136,8 +139,8 @@ def sample_compiled(
 
     Notes
     -----
-    Eight loops are each compiled when first needed, in one to three seconds, or read from where
-    Numba keeps what earlier processes compiled; the six that see logits anew for float32 and
+    Nine loops are each compiled when first needed, in one to three seconds, or read from where
+    Numba keeps what earlier processes compiled; the seven that see logits anew for float32 and
     float64, and for arrays that are read-only, the one for a single draw also for (K,) and (1, K).
 
     A try of a race proposes one class, and keeps or rejects it. Rows of K > 160 classes, or for a
@@ -149,10 +152,10 @@ def sample_compiled(
     depend on how many tries it took, so the law stays that of softmax.
 
     By its sums, a draw is the first class whose cumulative sum exceeds the level, :math:`u` times
-    the total, with :math:`u` uniform on [0, 1). Short rows that are drawn once each are handled
-    together, and the class is the number of sums that are not above the level. Else a binary search
-    finds it; 64 searches advance together, step by step, so that they need not wait for memory one
-    after the other.
+    the total, with :math:`u` uniform on [0, 1). Of short rows that are drawn once each it is the
+    number of sums that are not above the level, and if they hold more than 256 logits, some are
+    handled side by side. Else a binary search finds it; 64 searches advance together, step by step,
+    so that they need not wait for memory one after the other.
 
     From K + 160 draws of a row on, an alias table takes the place of the search. It has K
     columns of the same height. Column k belongs to class k up to some height, and above that to one
@@ -222,7 +225,8 @@ def sample_compiled(
                 check_logits(logits, -1)
             elif width <= _LEAST_RACE and count <= _CHUNK_SIZE and shape[0] < _FEW_UNIFORMS:
                 drawn = empty(shape[0], _INT64)
-                if _loops.short_rows(logits, rng.random(shape[0]), drawn):
+                loop = _loops.few_rows if count <= _MOST_BY_ROW else _loops.short_rows
+                if loop(logits, rng.random(shape[0]), drawn):
                     return drawn
                 check_logits(logits, -1)
         batch = shape[:-1]
@@ -391,7 +395,8 @@ def _by_sums(rows: Rows, drawn: Indices, uniforms: Uniforms, share: Share) -> No
 def _search(rows: Rows, levels: NDArray[np.float64], drawn: Indices) -> None:
     """The classes of each row that hold these levels, which are overwritten."""
     if len(rows) > 1 and levels.shape[1] == 1 and rows.shape[1] <= _LEAST_RACE:
-        found = _loops.short_rows(rows, levels[:, 0], drawn[:, 0])
+        loop = _loops.few_rows if rows.size <= _MOST_BY_ROW else _loops.short_rows
+        found = loop(rows, levels[:, 0], drawn[:, 0])
     else:
         found = _loops.look_up(rows, levels, drawn, _takes_table(rows.shape[1], levels.shape[1]))
     if not found:
@@ -421,6 +426,7 @@ class Kernels(NamedTuple):
     """The loops below, compiled or not."""
 
     one: Callable[..., int]
+    few_rows: Callable[..., bool]
     short_rows: Callable[..., bool]
     bound: Callable[..., None]
     race: Callable[..., tuple[int, int]]
@@ -437,13 +443,13 @@ def _compile() -> Kernels:
 
     for part in (_raise, _raise_all, _largest, _exponentiate, _weigh, _sum_up, _tabulate, _find):
         register_jitable(part)
-    loops = (_one, _short_rows, _bound, _race, _look_up, _tabulate, _find, _fill)
+    loops = (_one, _few_rows, _short_rows, _bound, _race, _look_up, _tabulate, _find, _fill)
 
-    # Python's lock is let go, so that threads can draw side by side, but for a single draw of few
-    # classes: to let it go and take it again is an eighth of the time of that loop. A product and a
-    # sum may be rounded once, which takes half as many instructions.
+    # Python's lock is let go, so that threads can draw side by side, but not where to let it go and
+    # take it again is an eighth of the time of a loop. A product and a sum may be rounded once,
+    # which takes half as many instructions.
     def compiled(loop: Callable[..., Any], **more: Any) -> Any:
-        return numba.njit(loop, nogil=loop is not _one, fastmath={"contract"}, **more)
+        return numba.njit(loop, nogil=loop not in (_one, _few_rows), fastmath={"contract"}, **more)
 
     try:
         return Kernels(*(compiled(loop, cache=True) for loop in loops))
@@ -569,6 +575,37 @@ def _one(rows: Rows, uniform: float) -> int:
     if not _sum_up(row, sums):
         return -1
     return int(np.searchsorted(sums, uniform * sums[-1], side="right"))
+
+
+def _few_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bool:
+    """As `_short_rows`, row by row but for the exponentials."""
+    # With slices for the rows, whose references Numba counts, it would take a fifth longer.
+    num_rows, width = rows.shape
+    sums = np.empty(num_rows * width)
+    k = 0
+    for i in range(num_rows):
+        top = rows[i, 0]
+        for j in range(1, width):
+            x = rows[i, j]
+            top = x if (x > top) | (x != x) else top
+        if not abs(top) < math.inf:
+            return False
+        for j in range(width):
+            sums[k] = np.float64(rows[i, j]) - np.float64(top)
+            k += 1
+    _exponentiate(sums)
+    k = 0
+    for i in range(num_rows):
+        total = 0.0
+        for j in range(k, k + width):
+            total += sums[j]
+            sums[j] = total
+        level, found = uniforms[i] * total, 0
+        for j in range(k, k + width):
+            found += sums[j] <= level
+        drawn[i] = found
+        k += width
+    return True
 
 
 def _short_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bool:
