@@ -505,7 +505,7 @@ def test_without_a_place_for_a_cache_nothing_is_lost(monkeypatch):
     assert sample_compiled([0.0, -np.inf], rng=0) == 0
 
 
-SHAPES = (4,), (300,), (1, 90), (1, 300), (4, 90), (4, 300), (3, 4, 90), (500, 6), (4096, 2)
+SHAPES = (4,), (300,), (4, 6), (1, 90), (1, 300), (4, 90), (4, 300), (3, 4, 90), (500, 6), (4096, 2)
 REPEATED = [
     (shape, repeats)
     for shape in SHAPES
@@ -581,3 +581,4 @@ def test_without_numba_the_error_says_what_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba", None)
     with pytest.raises(ModuleNotFoundError, match="numba"):
         sample_compiled([0.0, 1.0], rng=0)
+    assert not hasattr(compiled._loops, "__wrapped__")  # as doctest asks

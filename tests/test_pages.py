@@ -125,9 +125,11 @@ EMPTY = """() => {
   for (const copy of copies) copy.textContent = copy.textContent;
   for (const code of codes) {
     const words = [...code.childNodes].map(word => {
-      const repeated = word.matches?.(`span:not(:has(*), ${own})`) && kinds.has(kind(word));
-      if (word.matches) kinds.add(kind(word));
-      return repeated ? word.textContent : word;
+      const plain = word.matches?.("span[class]:not(:has(*))") && word.attributes.length === 1;
+      if (!plain || !word.textContent.trim() || !word.checkVisibility()) return word;
+      const known = kinds.has(kind(word));
+      kinds.add(kind(word));
+      return known ? word.textContent : word;
     });
     code.replaceChildren(...words);
   }

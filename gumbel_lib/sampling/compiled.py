@@ -42,7 +42,7 @@ _FLOATS, _INT64 = (np.dtype(np.float64), np.dtype(np.float32)), np.dtype(np.int6
 _MOST_FEW = 5000
 # An element of an array is a NumPy number in a quarter of the time of `np.int64`.
 _FEW = np.arange(_MOST_FEW, dtype=_INT64)
-# Classes up to which rows are drawn side by side and do not race: 160 take 0.5 us either way.
+# Classes up to which rows are drawn by sums and do not race: 160 take 0.5 us either way.
 _LEAST_RACE = 160
 # A try takes 60 ns, a class 1.6 more by sums than in a race: a row races as long as that pays.
 _CLASSES_PER_TRY = 40
@@ -62,8 +62,8 @@ _CHUNK_SIZE = 1 << 16
 # Exponentials that are taken together, and rows that are drawn side by side, if so many together
 # have no more: both stay in the fastest cache. Of 16 rows or more a processor makes good use.
 _TOGETHER, _LEAST_ROWS, _MOST_ROWS = 1 << 11, 16, 1 << 8
-# Logits up to which rows are drawn one after the other all the same: two rows of 128 take 1.2 us so
-# and 2.1 side by side, twelve of 32 classes 1.5 and 1.3.
+# Logits in all up to which short rows are drawn one after the other: 8 rows of 32 classes take 1.1
+# us so and 1.2 side by side, 12 rows 1.5 and 1.3, 2 rows of 128 classes 1.2 and 2.1.
 _MOST_BY_ROW = 256
 # Numbers among which the largest is looked for side by side, and draws whose search goes on side by
 # side, since one would wait for the last: 0.2 ns a class in place of 1.3, and 4 to 9 a draw among
@@ -153,9 +153,9 @@ def sample_compiled(
 
     By its sums, a draw is the first class whose cumulative sum exceeds the level, :math:`u` times
     the total, with :math:`u` uniform on [0, 1). Of short rows that are drawn once each it is the
-    number of sums that are not above the level, and if they hold more than 256 logits, some are
-    handled side by side. Else a binary search finds it; 64 searches advance together, step by step,
-    so that they need not wait for memory one after the other.
+    number of sums that are not above the level; where they hold more than 256 logits in all, 16 to
+    256 rows are handled side by side. Else a binary search finds it; 64 searches advance together,
+    step by step, so that they need not wait for memory one after the other.
 
     From K + 160 draws of a row on, an alias table takes the place of the search. It has K
     columns of the same height. Column k belongs to class k up to some height, and above that to one
@@ -445,8 +445,8 @@ def _compile() -> Kernels:
         register_jitable(part)
     loops = (_one, _few_rows, _short_rows, _bound, _race, _look_up, _tabulate, _find, _fill)
 
-    # Python's lock is let go, so that threads can draw side by side, but not where to let it go and
-    # take it again is an eighth of the time of a loop. A product and a sum may be rounded once,
+    # Python's lock is let go, so that threads can draw side by side, but not by the loops for a few
+    # logits, of whose time it would take up to an eighth. A product and a sum may be rounded once,
     # which takes half as many instructions.
     def compiled(loop: Callable[..., Any], **more: Any) -> Any:
         return numba.njit(loop, nogil=loop not in (_one, _few_rows), fastmath={"contract"}, **more)
@@ -464,6 +464,8 @@ class Loops:
     """
 
     def __getattr__(self, name: str) -> Any:
+        if name not in Kernels._fields:  # which others may ask of any object, without Numba
+            raise AttributeError(name)
         kernels = _compile()
         vars(self).update(kernels._asdict())
         return getattr(kernels, name)
