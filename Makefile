@@ -67,14 +67,14 @@ lint: .venv/ready ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: .venv/ready ## time the samplers beside those of other libraries, and the book
+bench: .venv/ready ## time the book, and the samplers beside those of other libraries
+	$(BIN)/python benchmarks/book.py
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/reservoir.py
 	$(BIN)/python benchmarks/sampling.py
 	$(BIN)/python benchmarks/methods.py
 	$(BIN)/python benchmarks/grid.py
 	$(BIN)/python benchmarks/choice.py
-	$(BIN)/python benchmarks/book.py
 
 lock: .venv/ready ## compile requirements.txt from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --extra book --extra pdf --extra test --extra lab --extra build \

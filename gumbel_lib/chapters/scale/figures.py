@@ -106,14 +106,14 @@ def _family(method: str) -> str:
 
 
 def benchmark(cases: list[dict[str, Any]]) -> DescribedFigure:
-    """Stored times of other methods as multiples of ours, a line for each shape."""
+    """Stored times of others' methods as multiples of ours, a line for each shape."""
     figure, axes = subplots(height=3.6)
     names, spans = [], []
     for line, case in enumerate(cases):
         draws = f", {case['draws']:.0e} draws".replace("e+0", "e") if case["draws"] > 1 else ""
         names.append(f"{case['rows']:,} × {case['classes']:,}{draws}")
         others = {
-            name: ratio for name, ratio in case["ratio"].items() if name != "sample_categorical"
+            name: ratio for name, ratio in case["ratio"].items() if not name.startswith("sample_")
         }
         for name, ratio in others.items():
             color, mark = FAMILIES[_family(name)]
