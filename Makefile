@@ -1,8 +1,7 @@
 # `make book` makes the environment and the site; `make test` runs every check.
 PYTHON ?= python3
 BIN := .venv/bin
-# Three for two processors: of the time of the tests with a browser, two leave an eighth idle.
-PYTEST := $(BIN)/pytest -n 3 --durations 10
+PYTEST := $(BIN)/pytest -n 2 --durations 10
 .DEFAULT_GOAL := help
 .PHONY: book pdf test portable chapter new-chapter notebooks claims mutants lab serve lint bench lock clean help
 
