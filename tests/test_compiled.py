@@ -510,7 +510,7 @@ REPEATED = [
     (shape, repeats)
     for shape in SHAPES
     for repeats in (None, (), (50,), (3, 4))
-    if math.prod(shape + (repeats or ())) < 90_000  # more take Python's loops too long
+    if math.prod(shape + (repeats or ())) < 100_000  # more take Python's loops too long
 ]
 
 

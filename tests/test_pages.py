@@ -103,8 +103,8 @@ AUDIT = """async ([theme, tags]) => {
 # beside them. A glyph is a pseudo-element, so no rule finds text in its box, which is hidden from
 # assistive technology; and of MathML no rule reads more than the text. While axe looks, a formula
 # is one empty box of its size, and its MathML one text. What has a colour, a role or a name of its
-# own, or something to focus, keeps all it has, and so do boxes with text. Of what is left, half is
-# words of code, coloured by class: one of each class in each kind of place is kept.
+# own, or something to focus, keeps all it has, and so do boxes with text. Of what is left, up to a
+# third is words of code, coloured by class: one of each class in each kind of place is kept.
 EMPTY = """() => {
   const own = "[href], [tabindex], [role], [aria-label], [style*=color], [mathcolor]";
   const plain = selector =>
@@ -125,8 +125,8 @@ EMPTY = """() => {
   for (const copy of copies) copy.textContent = copy.textContent;
   for (const code of codes) {
     const words = [...code.childNodes].map(word => {
-      const plain = word.matches?.("span[class]:not(:has(*))") && word.attributes.length === 1;
-      if (!plain || !word.textContent.trim() || !word.checkVisibility()) return word;
+      const classed = word.matches?.("span[class]:not(:has(*))") && word.attributes.length === 1;
+      if (!classed || !word.textContent.trim() || !word.checkVisibility()) return word;
       const known = kinds.has(kind(word));
       kinds.add(kind(word));
       return known ? word.textContent : word;
