@@ -103,8 +103,10 @@ AUDIT = """async ([theme, tags]) => {
 # beside them. A glyph is a pseudo-element, so no rule finds text in its box, which is hidden from
 # assistive technology; and of MathML no rule reads more than the text. While axe looks, a formula
 # is one empty box of its size, and its MathML one text. What has a colour, a role or a name of its
-# own, or something to focus, keeps all it has, and so do boxes with text. Of what is left, up to a
-# third is words of code, coloured by class: one of each class in each kind of place is kept.
+# own, or something to focus, keeps all it has, and so do boxes with text. Of a figure only such
+# parts and its title are kept: of its texts axe cannot tell the ground, so it decides nothing. Of
+# what is left, up to a third is words of code, coloured by class: one of each class in each kind of
+# place is kept.
 EMPTY = """() => {
   const own = "[href], [tabindex], [role], [aria-label], [style*=color], [mathcolor]";
   const plain = selector =>
@@ -112,16 +114,24 @@ EMPTY = """() => {
   const boxes = plain("mjx-math[aria-hidden=true]").filter(box => !box.textContent.trim());
   const sizes = boxes.map(box => box.getBoundingClientRect());
   const copies = plain("mjx-assistive-mml");
+  const figures = [...document.querySelectorAll("svg")];
+  const kept = "title, a[href], [tabindex], [role], [aria-label], [style*=spacing]";
   const codes = [...document.querySelectorAll("pre")], kinds = new Set();
   const kind = ({localName, className, parentElement: around}) =>
     `${localName}.${className} ${around ? kind(around) : ""}`;
-  window.whole = [...boxes, ...copies, ...codes].map(
+  window.whole = [...boxes, ...copies, ...figures, ...codes].map(
     part => [part, part.style.cssText, [...part.childNodes]]);
   boxes.forEach((box, i) => {
     const {width, height} = sizes[i];
     box.replaceChildren();
     box.style.cssText += `; display: inline-block; width: ${width}px; height: ${height}px`;
   });
+  for (const figure of figures) {
+    const bare = figure.cloneNode(true);
+    for (const part of bare.querySelectorAll("*"))
+      if (!part.matches(kept) && !part.querySelector(kept)) part.remove();
+    figure.replaceChildren(...bare.childNodes);
+  }
   for (const copy of copies) copy.textContent = copy.textContent;
   for (const code of codes) {
     const words = [...code.childNodes].map(word => {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import permutations
 
 import numpy as np
 from array_api_compat import array_namespace, device
@@ -242,14 +241,17 @@ def order_probabilities(logits: ArrayLike, k: int) -> dict[tuple[int, ...], floa
         raise ValueError(f"logits: expected finite numbers (K,), got {values}")
     if check_count(k, "k") > values.size:
         raise ValueError(f"k: expected at most {values.size}, the number of classes, got {k}")
-    result = {}
-    for order in permutations(range(values.size), k):
-        left, prob = values.copy(), 1.0
-        for index in order:
-            prob *= float(special.softmax(left)[index])
-            left[index] = -np.inf
-        result[order] = prob
-    return result
+    orders: dict[tuple[int, ...], float] = {(): 1.0}
+    for _ in range(k):
+        longer = {}
+        for order, prob in orders.items():
+            left = values.copy()
+            left[list(order)] = -np.inf
+            for index, share in enumerate(special.softmax(left).tolist()):
+                if index not in order:
+                    longer[*order, index] = prob * share
+        orders = longer
+    return orders
 
 
 def inclusion_probabilities(logits: ArrayLike, k: int) -> Floats:

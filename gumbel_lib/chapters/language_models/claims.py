@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from typing import Any
@@ -120,6 +121,12 @@ def top_k_min_p(mask: Any = mask_min_p) -> float:
 KEYS = 20_000
 
 
+@functools.cache  # a second, and claim and control take the same
+def _over_keys() -> Floats:
+    """The noise of one context for each key."""
+    return np.stack([watermark_noise(key, 12_345, PROBS.size) for key in range(KEYS)])
+
+
 def by_noise(logits: Floats, noise: Floats) -> NDArray[np.int64]:
     """The symbols that keyed noise picks."""
     return gumbel_max(logits, noise)  # type: ignore[no-any-return]
@@ -141,8 +148,7 @@ def by_lists(logits: Floats, noise: Floats) -> NDArray[np.int64]:
     power=chi_square_power(PROBS, KEYS, 0.02),
 )
 def watermark_unbiased(pick: Any = by_noise) -> float:
-    noise = np.stack([watermark_noise(key, 12_345, PROBS.size) for key in range(KEYS)])
-    return chi_square(pick(np.log(PROBS), noise), PROBS)
+    return chi_square(pick(np.log(PROBS), _over_keys()), PROBS)
 
 
 @claim(
@@ -196,6 +202,14 @@ FORMS = 500
 FORM_BOUND = math.sqrt(math.log(2e4) / 2)
 
 
+@functools.cache  # a second, and claim and control take the same
+def _form_scores(keyed: Any) -> tuple[list[Floats], NDArray[np.int64]]:
+    """The scores of the form for each key, and the numbers of its contexts."""
+    model = train(FORM, 2)
+    text, size = model.encode(FORM), len(model.alphabet)
+    return [keyed(text, key, size) for key in range(FORMS)], context_numbers(text, size)
+
+
 def once(values: Floats, numbers: NDArray[np.int64]) -> float:
     """The p-value of a text when each context is scored once."""
     first = is_first(numbers)
@@ -216,10 +230,8 @@ def once(values: Floats, numbers: NDArray[np.int64]) -> float:
     f"{stats.norm.cdf((0.15 * math.sqrt(FORMS) - FORM_BOUND) / 0.5):.3g} or more",
 )
 def watermark_once(p_value: Any = once, keyed: Any = scores) -> float:
-    model = train(FORM, 2)
-    text, size = model.encode(FORM), len(model.alphabet)
-    numbers = context_numbers(text, size)
-    p_values = [p_value(keyed(text, key, size), numbers) for key in range(FORMS)]
+    scored, numbers = _form_scores(keyed)
+    p_values = [p_value(values, numbers) for values in scored]
     return float(math.sqrt(FORMS) * stats.kstest(p_values, "uniform").statistic)
 
 

@@ -119,19 +119,19 @@ def speculate(
     noise = np.empty((0, size))  # of the positions to come, in order
     for _ in range(calls):
         noise = np.concatenate([noise, standard_gumbel((ahead + 1 - len(noise), size), rng=rng)])
-        guess = list(text)
+        guess = text[-WIDTH:]
         for g in noise[:ahead] if shared else standard_gumbel((ahead, size), rng=rng):
             guess.append(int(gumbel_max(draft.log_probs(guess[-WIDTH:]), g)))
-        windows = np.lib.stride_tricks.sliding_window_view(guess[-WIDTH - ahead :], WIDTH)
+        windows = np.lib.stride_tricks.sliding_window_view(guess, WIDTH)
         wanted = target.log_probs(windows)  # the one call of the target
         if shared:
             drawn = gumbel_max(wanted, noise)
-            kept = drawn[:-1] == guess[len(text) :]
+            kept = drawn[:-1] == guess[WIDTH:]
         else:
             drawn, kept = speculative_step(
                 wanted[:-1],
                 draft.log_probs(windows[:-1]),
-                guess[len(text) :],
+                guess[WIDTH:],
                 rng.random(ahead),
                 noise[:-1],
             )
