@@ -14,6 +14,7 @@ import importlib.util
 import itertools
 import os
 import platform
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,16 @@ EXPONENTIAL = "-log(E) + argmax"
 ALIAS = "alias (SciPy)"
 NUMBA = "inverse CDF, Numba"
 SECONDS = 3.0  # after which a method gets no further round
+REST = 0.2  # seconds after JAX, whose threads go on and slow what is timed next by 10 ms and more
 MOST_NOISE = 2e8  # numbers that a method may draw at once, some 2 to 3 seconds
 
 Draw = Callable[[], Any]
+
+
+def rest_after(name: str) -> None:
+    """Let the threads of a method end before the next is timed."""
+    if name.startswith("JAX"):
+        time.sleep(REST)
 
 
 def weights(rows: np.ndarray) -> np.ndarray:

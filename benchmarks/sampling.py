@@ -28,6 +28,7 @@ from peers import (
     jax_methods,
     machine,
     numpy_methods,
+    rest_after,
     torch_methods,
 )
 from tqdm import tqdm
@@ -36,7 +37,6 @@ from gumbel_lib.chapters.scale import figures
 from gumbel_lib.sampling import sample_dask
 
 ROUNDS = 9
-REST = 0.2  # seconds after JAX, whose threads go on and slow what is timed next by 10 ms and more
 SHAPES = [(100_000, 6), (10_000, 1000), (64, 128_000), (1, 10_000_000)]
 MANY = [10, 1000, 100_000]  # classes of the row that is drawn from 1e6 times
 MANY_DRAWS = 1_000_000
@@ -81,8 +81,7 @@ def compare(logits: np.ndarray, draws: int, makers: list[Any]) -> dict[str, Any]
                 draw()
                 took[name] = time.perf_counter() - began
                 spent[name] += took[name]
-                if name.startswith("JAX"):
-                    time.sleep(REST)
+                rest_after(name)
         for name, seconds in took.items():
             ratios[name].append(seconds / took[OURS])
         began = time.perf_counter()
