@@ -39,11 +39,13 @@ WAYS = {
     "sums in pieces": ((300,), 100),
     "sums, rows in parts": ((90, 300), (10, 90)),
     "sums, draws in parts": ((300,), 100),
+    "sums of rows, draws in chunks": ((20, 300), (50, 20)),
     "table of a row": ((6,), 5000),
     "table of a long row": ((300,), 999),
     "tables of rows": ((8, 6), (999, 8)),
     "tables, rows in parts": ((8, 6), (999, 8)),
     "table, draws in parts": ((300,), 999),
+    "tables of rows, draws in chunks": ((3, 6), (999, 3)),
 }
 CONSTANTS = {
     "rows, several chunks": {"_TOGETHER": 100, "_LEAST_ROWS": 7},
@@ -52,6 +54,8 @@ CONSTANTS = {
     "race in a few uniforms": {"_CHUNK_SIZE": 400},
     "race that is given up": {"_CLASSES_PER_TRY": 12, "_FORESEEN": 1, "_CHUNK_SIZE": 1000},
     "sums in pieces": {"_TOGETHER": 70, "_LANES": 16},
+    "sums of rows, draws in chunks": {"_CHUNK_SIZE": 20, "_FEW_UNIFORMS": 1},
+    "tables of rows, draws in chunks": {"_CHUNK_SIZE": 300, "_FEW_UNIFORMS": 1},
 } | {
     name: {"_PART": 20 if name == "race, one row in parts" else 500, "_FEW_UNIFORMS": 1}
     for name in WAYS
@@ -167,9 +171,9 @@ def test_a_way_is_what_its_name_says(name, monkeypatch):
         loops = {"one": "one", "few": "few_rows"}
         assert kinds == [loops.get(name.split()[0], "short_rows")]
     else:
-        found = ["tabulate", "find"] if "draws in parts" in name else ["look_up"]
+        found = ["tabulate", "find"] if "draws in" in name else ["look_up"]
         assert list(dict.fromkeys(kinds)) == found
-        assert (kinds.count(found[-1]) > 1) == ("parts" in name)
+        assert (kinds.count(found[-1]) > 1) == ("parts" in name or "chunks" in name)
         assert {tabled for kind, _, tabled in calls if kind == found[-1]} == {"table" in name}
 
 
@@ -544,6 +548,17 @@ def test_a_row_is_drawn_the_same_among_few_and_among_many(either):
             rows = logits.astype(dtype)
             few = sample_compiled(rows[:-1], rng=np.random.default_rng(17))
             assert np.array_equal(sample_compiled(rows, rng=np.random.default_rng(17))[:-1], few)
+
+
+def test_chunks_of_the_draws_of_rows_change_no_draw(either, monkeypatch):
+    for width in (5, 3000):
+        logits = np.random.default_rng(18).normal(scale=2, size=(3, width))
+        drawn = []
+        for chunk in (1 << 16, 1 << 8):  # a multiple of the generators that take turns
+            monkeypatch.setattr(compiled, "_CHUNK_SIZE", chunk)
+            rng = np.random.default_rng(19)
+            drawn.append(sample_compiled(logits, size=(1600, 3), rng=rng))
+        assert np.array_equal(*drawn)
 
 
 def test_to_write_into_a_result_changes_no_later_draw(either):

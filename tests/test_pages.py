@@ -103,10 +103,11 @@ AUDIT = """async ([theme, tags]) => {
 # beside them. A glyph is a pseudo-element, so no rule finds text in its box, which is hidden from
 # assistive technology; and of MathML no rule reads more than the text. While axe looks, a formula
 # is one empty box of its size, and its MathML one text. What has a colour, a role or a name of its
-# own, or something to focus, keeps all it has, and so do boxes with text. Of a figure only such
-# parts and its title are kept: of its texts axe cannot tell the ground, so it decides nothing. Of
-# what is left, up to a third is words of code, coloured by class: one of each class in each kind of
-# place is kept.
+# own, or something to focus, keeps all it has, and so do boxes with text. Of a figure its title is
+# kept, what a reader can use or a role groups, what has an attribute that a rule reads, and what
+# encloses them: the contrast of its texts axe leaves undecided, since it cannot tell their ground.
+# Of what is left, up to a third is words of code, coloured by class: one of each class in each kind
+# of place is kept.
 EMPTY = """() => {
   const own = "[href], [tabindex], [role], [aria-label], [style*=color], [mathcolor]";
   const plain = selector =>
@@ -115,7 +116,10 @@ EMPTY = """() => {
   const sizes = boxes.map(box => box.getBoundingClientRect());
   const copies = plain("mjx-assistive-mml");
   const figures = [...document.querySelectorAll("svg")];
-  const kept = "title, a[href], [tabindex], [role], [aria-label], [style*=spacing]";
+  const said = /^(href|tabindex|role|style|lang|xml:lang|aria-(?!hidden))/;
+  const entire = "title, foreignObject, a[href], [role]:not(svg, [role^=graphics])";
+  const kept = part =>
+    part.closest(entire) || part.getAttributeNames().some(name => said.test(name));
   const codes = [...document.querySelectorAll("pre")], kinds = new Set();
   const kind = ({localName, className, parentElement: around}) =>
     `${localName}.${className} ${around ? kind(around) : ""}`;
@@ -127,9 +131,11 @@ EMPTY = """() => {
     box.style.cssText += `; display: inline-block; width: ${width}px; height: ${height}px`;
   });
   for (const figure of figures) {
-    const bare = figure.cloneNode(true);
-    for (const part of bare.querySelectorAll("*"))
-      if (!part.matches(kept) && !part.querySelector(kept)) part.remove();
+    const bare = figure.cloneNode(true), parts = [...bare.querySelectorAll("*")];
+    const around = new Set([bare]);
+    for (let part of parts.filter(kept))
+      for (; !around.has(part); part = part.parentElement) around.add(part);
+    for (const part of parts) if (!around.has(part)) part.remove();
     figure.replaceChildren(...bare.childNodes);
   }
   for (const copy of copies) copy.textContent = copy.textContent;
@@ -550,6 +556,16 @@ FAULTS = {
     "dark: svg-img-alt": (
         "svg { display: none; } [data-theme=dark] svg { display: block; }",
         "<svg role=img><path d=M0,0L9,9 /></svg>",
+    ),
+    "light: aria-command-name": (
+        "",
+        "<svg aria-hidden=false width=90 height=90><g><g role=button><path d=M0,0H90V90Z /></g></g>"
+        "</svg>",
+    ),
+    "light: aria-valid-attr": (
+        "",
+        "<svg aria-hidden=false width=9 height=9><g><g aria-label-by=x><path d=M0,0L9,9 /></g></g>"
+        "</svg>",
     ),
     "dark: target-size": (
         "button { width: 60px; height: 60px; margin: 30px; } "

@@ -124,7 +124,9 @@ KEYS = 20_000
 @functools.cache  # a second, and claim and control take the same
 def _over_keys() -> Floats:
     """The noise of one context for each key."""
-    return np.stack([watermark_noise(key, 12_345, PROBS.size) for key in range(KEYS)])
+    noise = np.stack([watermark_noise(key, 12_345, PROBS.size) for key in range(KEYS)])
+    noise.flags.writeable = False
+    return noise
 
 
 def by_noise(logits: Floats, noise: Floats) -> NDArray[np.int64]:
@@ -203,11 +205,14 @@ FORM_BOUND = math.sqrt(math.log(2e4) / 2)
 
 
 @functools.cache  # a second, and claim and control take the same
-def _form_scores(keyed: Any) -> tuple[list[Floats], NDArray[np.int64]]:
-    """The scores of the form for each key, and the numbers of its contexts."""
+def _form_scores(keyed: Any) -> tuple[Floats, NDArray[np.int64]]:
+    """The scores of the form, a row for each key, and the numbers of its contexts."""
     model = train(FORM, 2)
     text, size = model.encode(FORM), len(model.alphabet)
-    return [keyed(text, key, size) for key in range(FORMS)], context_numbers(text, size)
+    scored = np.stack([keyed(text, key, size) for key in range(FORMS)])
+    numbers = context_numbers(text, size)
+    scored.flags.writeable = numbers.flags.writeable = False
+    return scored, numbers
 
 
 def once(values: Floats, numbers: NDArray[np.int64]) -> float:
