@@ -557,12 +557,12 @@ FAULTS = {
         "svg { display: none; } [data-theme=dark] svg { display: block; }",
         "<svg role=img><path d=M0,0L9,9 /></svg>",
     ),
-    "light: aria-command-name": (
+    "dark: aria-command-name": (
         "",
         "<svg aria-hidden=false width=90 height=90><g><g role=button><path d=M0,0H90V90Z /></g></g>"
         "</svg>",
     ),
-    "light: aria-valid-attr": (
+    "dark: aria-valid-attr": (
         "",
         "<svg aria-hidden=false width=9 height=9><g><g aria-label-by=x><path d=M0,0L9,9 /></g></g>"
         "</svg>",
