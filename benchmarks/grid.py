@@ -171,11 +171,9 @@ def worth_timing(cell: Cell, done: dict[tuple[Any, ...], Cell]) -> Callable[[str
     return (hopeful | named(cell)).__contains__
 
 
-def per_call(name: str, draw: Draw, number: int = 1) -> float:
-    """Seconds a call of this method."""
-    seconds = Timer(draw).timeit(number) / number
-    peers.rest_after(name)
-    return seconds
+def per_call(draw: Draw, number: int = 1) -> float:
+    """Seconds a call."""
+    return Timer(draw).timeit(number) / number
 
 
 def measure(cell: Cell, methods: dict[str, Draw], budget: float) -> Cell:
@@ -184,10 +182,11 @@ def measure(cell: Cell, methods: dict[str, Draw], budget: float) -> Cell:
     for name, draw in methods.items():
         if name.startswith("JAX"):
             draw()  # compiles
-        first[name] = per_call(name, draw)
+        first[name] = per_call(draw)
         if first[name] < 10 * LOOP:  # the very first call finds cold caches
             number = max(1, int(LOOP / first[name]))
-            first[name] = min(per_call(name, draw, number) for _ in range(3))
+            first[name] = min(per_call(draw, number) for _ in range(3))
+        peers.rest_after(name)
     candidates = [
         name
         for name, took in first.items()
@@ -205,8 +204,11 @@ def measure(cell: Cell, methods: dict[str, Draw], budget: float) -> Cell:
     spent, ours = 0.0, []
     ratios: dict[str, list[float]] = {name: [] for name in again}
     while len(ours) < 3 or (len(ours) < 15 and spent < budget):
-        took = {name: per_call(name, methods[name], number) for name, number in again.items()}
-        spent += sum(seconds * again[name] for name, seconds in took.items())
+        took = {}
+        for name, number in again.items():
+            took[name] = per_call(methods[name], number)
+            spent += took[name] * number
+            peers.rest_after(name)
         ours.append(took[OURS])
         for name, seconds in took.items():
             ratios[name].append(seconds / took[OURS])

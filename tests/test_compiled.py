@@ -175,6 +175,8 @@ def test_a_way_is_what_its_name_says(name, monkeypatch):
         assert list(dict.fromkeys(kinds)) == found
         assert (kinds.count(found[-1]) > 1) == ("parts" in name or "chunks" in name)
         assert {tabled for kind, _, tabled in calls if kind == found[-1]} == {"table" in name}
+        if "chunks" in name:
+            assert kinds.count("tabulate") == shape[0]
 
 
 def test_each_row_is_drawn_by_its_own_law(way):
@@ -392,7 +394,7 @@ def test_uniforms_are_those_of_the_published_generator(either):
     assert np.array_equal(uniforms, [[(n >> 11) / 2**53 for n in pair] for pair in PUBLISHED])
 
 
-@pytest.mark.parametrize("name", [name for name in WAYS if "parts" in name])
+@pytest.mark.parametrize("name", [name for name in WAYS if "parts" in name or "draws in" in name])
 def test_no_number_of_threads_changes_the_draws(name, monkeypatch):
     use_interpreted(monkeypatch, CONSTANTS[name])
     shape, size = WAYS[name]
@@ -402,6 +404,15 @@ def test_no_number_of_threads_changes_the_draws(name, monkeypatch):
         for workers in (1, 2, 3, -1)
     )
     assert all(np.array_equal(one, other) for other in others)
+
+    # Nor does the order in which threads take what they share.
+    def backwards(_, task, *parts):
+        return [task(*given) for given in reversed(list(zip(*parts, strict=True)))]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(compiled, "_share", backwards)
+        rng = np.random.default_rng(13)
+        assert np.array_equal(one, sample_compiled(logits, size=size, rng=rng, workers=2))
     logits[(-1,) * logits.ndim] = np.nan
     with pytest.raises(ValueError, match="^logits: expected finite"):
         sample_compiled(logits, size=size, rng=0, workers=2)
@@ -554,7 +565,7 @@ def test_chunks_of_the_draws_of_rows_change_no_draw(either, monkeypatch):
     for width in (5, 3000):
         logits = np.random.default_rng(18).normal(scale=2, size=(3, width))
         drawn = []
-        for chunk in (1 << 16, 1 << 8):  # a multiple of the generators that take turns
+        for chunk in (1 << 16, 1 << 8):  # multiples of the generators that take turns, as 1600 is
             monkeypatch.setattr(compiled, "_CHUNK_SIZE", chunk)
             rng = np.random.default_rng(19)
             drawn.append(sample_compiled(logits, size=(1600, 3), rng=rng))

@@ -104,8 +104,8 @@ AUDIT = """async ([theme, tags]) => {
 # assistive technology; and of MathML no rule reads more than the text. While axe looks, a formula
 # is one empty box of its size, and its MathML one text. What has a colour, a role or a name of its
 # own, or something to focus, keeps all it has, and so do boxes with text. Of a figure its title is
-# kept, what a reader can use or a role groups, what has an attribute that a rule reads, and what
-# encloses them: the contrast of its texts axe leaves undecided, since it cannot tell their ground.
+# kept, parts of HTML, what a reader can use or a role groups, what has an attribute that a rule
+# reads, and what encloses them: of its texts axe cannot tell the ground, and decides no contrast.
 # Of what is left, up to a third is words of code, coloured by class: one of each class in each kind
 # of place is kept.
 EMPTY = """() => {
@@ -116,10 +116,11 @@ EMPTY = """() => {
   const sizes = boxes.map(box => box.getBoundingClientRect());
   const copies = plain("mjx-assistive-mml");
   const figures = [...document.querySelectorAll("svg")];
-  const said = /^(href|tabindex|role|style|lang|xml:lang|aria-(?!hidden))/;
-  const entire = "title, foreignObject, a[href], [role]:not(svg, [role^=graphics])";
-  const kept = part =>
-    part.closest(entire) || part.getAttributeNames().some(name => said.test(name));
+  const said = /^(tabindex|role|lang|xml:lang|aria-(?!hidden$).*)$/;
+  const spaced = "[style*=spacing], [style*=line-height]";
+  const entire = "title, foreignObject, a[href], [role]:not(svg[role=img], [role^=graphics])";
+  const kept = part => part.closest(entire) || part.matches(spaced)
+    || part.getAttributeNames().some(name => said.test(name));
   const codes = [...document.querySelectorAll("pre")], kinds = new Set();
   const kind = ({localName, className, parentElement: around}) =>
     `${localName}.${className} ${around ? kind(around) : ""}`;
@@ -620,13 +621,22 @@ FAULTS = {
     ("faults", "expected"),
     [
         ([], []),
+        # The words inside are the button's name.
+        ([("", "<svg><g role=button><rect width=90 height=90 /><text>Go</text></g></svg>")], []),
         ([("", "<h1>Two</h1>")], ["headings: [1, 1]"]),
         ([("p { width: 500px; }", "")], ["sideways: at 390", "sideways: at 320"]),
         # The same text as elsewhere on the page, on a ground of its own.
         ([("div { background: #555; }", "<div><p>Text</p></div>")], ["light: color-contrast"]),
         (FAULTS.values(), FAULTS),
     ],
-    ids=["none", "two titles", "wide", "on a dark ground", "one of each kind"],
+    ids=[
+        "none",
+        "a button in a figure",
+        "two titles",
+        "wide",
+        "on a dark ground",
+        "one of each kind",
+    ],
 )
 def test_each_fault_raises_its_complaint(faults, expected, visit):
     styles, places = ["".join(parts) for parts in zip(*faults, strict=True)] or ["", ""]

@@ -387,7 +387,8 @@ def _takes_table(width: int, repeated: int) -> bool:
 def _by_sums(rows: Rows, drawn: Indices, uniforms: Uniforms, share: Share) -> None:
     """The inverse CDF, or a table."""
     if (repeated := drawn.shape[1]) > _CHUNK_SIZE:
-        # The numbers are looked up while a fast cache holds them, in 0.7 of the time.
+        # The numbers are looked up while a fast cache holds them: a million draws of each of 8 rows
+        # of 1000 take 0.7 of the time. One after the other, since they have one source.
         chunks = [slice(i, i + _CHUNK_SIZE) for i in range(0, repeated, _CHUNK_SIZE)]
         for i in range(len(rows)):
             _by_parts(rows[i : i + 1], drawn[i], chunks, [uniforms] * len(chunks), map)
