@@ -9,7 +9,7 @@ are timed once. Everything runs on the CPU, `sample_categorical` in one thread.
 
 The figures are stored beside this file as they come, for the chapter `scale`. A run that was
 interrupted goes on where it stopped, unless the machine, a library or the code has changed since; a
-run after a whole one starts anew. ``--quick`` takes small cells and a few seconds, and stores apart
+run after a whole one starts anew. ``--quick`` takes small cells and a few minutes, and stores apart
 what it finds, which is too noisy to be a result.
 """
 
