@@ -117,9 +117,10 @@ EMPTY = """() => {
   const copies = plain("mjx-assistive-mml");
   const figures = [...document.querySelectorAll("svg")];
   const said = /^(tabindex|role|lang|xml:lang|aria-(?!hidden$).*)$/;
-  const spaced = "[style*=spacing], [style*=line-height]";
+  const valued = "[style*=spacing], [style*=line-height], "
+    + "[aria-hidden]:not([aria-hidden=true], [aria-hidden=false])";
   const entire = "title, foreignObject, a[href], [role]:not(svg[role=img], [role^=graphics])";
-  const kept = part => part.closest(entire) || part.matches(spaced)
+  const kept = part => part.closest(entire) || part.matches(valued)
     || part.getAttributeNames().some(name => said.test(name));
   const codes = [...document.querySelectorAll("pre")], kinds = new Set();
   const kind = ({localName, className, parentElement: around}) =>
@@ -567,6 +568,10 @@ FAULTS = {
         "",
         "<svg aria-hidden=false width=9 height=9><g><g aria-label-by=x><path d=M0,0L9,9 /></g></g>"
         "</svg>",
+    ),
+    "dark: aria-valid-attr-value": (
+        "",
+        "<svg aria-hidden=false width=9 height=9><g><path aria-hidden=yes d=M0,0L9,9 /></g></svg>",
     ),
     "dark: target-size": (
         "button { width: 60px; height: 60px; margin: 30px; } "
