@@ -36,7 +36,8 @@ Share = Callable[..., Any]  # map, or that of a pool of threads
 
 # The defaults of `axis` and `workers`, which are told from other numbers by identity: True is no 1.
 _LAST, _ALONE = -1, 1
-_FLOATS, _INT64 = (np.dtype(np.float64), np.dtype(np.float32)), np.dtype(np.int64)
+_FLOAT64, _INT64 = np.dtype(np.float64), np.dtype(np.int64)
+_FLOATS = _FLOAT64, np.dtype(np.float32)
 # Classes up to which a single draw takes no race: 5000 take 12 us by sums and 14 in a race, from
 # 6000 on a race is no slower.
 _MOST_FEW = 5000
@@ -202,7 +203,8 @@ def sample_compiled(
     >>> sample_compiled(np.zeros((4, 5, 1000)), rng=0).shape  # doctest: +SKIP
     (4, 5)
     """
-    # The shortest way, since of few logits most of the time would go into checks.
+    # The shortest way, since of few logits most of the time would go into checks. An array's shape
+    # takes longer to ask for than its axes and its length.
     if (
         type(logits) is ndarray
         and type(rng) is Generator
@@ -211,24 +213,30 @@ def sample_compiled(
         and logits.dtype in _FLOATS
         and ((flags := logits.flags).carray or (flags.c_contiguous and flags.aligned))
         and (count := logits.size)
-        and (shape := logits.shape)
+        and (axes := logits.ndim)
     ):
-        width = shape[-1]
-        if size is None and len(shape) <= 2:
-            if count == width <= _MOST_FEW:
-                if (index := _loops.one(logits, rng.random())) >= 0:
-                    if len(shape) == 1:
+        if size is None and axes <= 2:
+            num_rows = 1 if axes == 1 else len(logits)
+            if num_rows == 1 and count <= _MOST_FEW:
+                if (index := _loops.one(logits, rng.random(None, _FLOAT64))) >= 0:
+                    if axes == 1:
                         return _FEW[index]  # type: ignore[no-any-return]
                     drawn = empty(1, _INT64)
                     drawn[0] = index
                     return drawn
                 check_logits(logits, -1)
-            elif width <= _LEAST_RACE and count <= _CHUNK_SIZE and shape[0] < _FEW_UNIFORMS:
-                drawn = empty(shape[0], _INT64)
+            elif (
+                count <= _LEAST_RACE * num_rows
+                and count <= _CHUNK_SIZE
+                and num_rows < _FEW_UNIFORMS
+            ):
+                drawn = empty(num_rows, _INT64)
                 loop = _loops.few_rows if count <= _MOST_BY_ROW else _loops.short_rows
-                if loop(logits, rng.random(shape[0]), drawn):
+                if loop(logits, rng.random(num_rows, _FLOAT64), drawn):
                     return drawn
                 check_logits(logits, -1)
+        shape = logits.shape
+        width = shape[-1]
         batch = shape[:-1]
         lengths = batch if size is None else (size,) if type(size) is int else size
         if (
@@ -448,7 +456,8 @@ def _compile() -> Kernels:
     import numba
     from numba.extending import register_jitable
 
-    for part in (_raise, _raise_all, _largest, _exponentiate, _weigh, _sum_up, _tabulate, _find):
+    parts = (_raise, _raise_all, _largest, _exponentiate, _weigh, _sum_up_few, _sum_up, _tabulate)
+    for part in (*parts, _find):
         register_jitable(part)
     loops = (_one, _few_rows, _short_rows, _bound, _race, _look_up, _tabulate, _find, _fill)
 
@@ -548,8 +557,27 @@ def _weigh(row: Rows, top: float, weights: NDArray[np.float64]) -> None:
     _exponentiate(weights)
 
 
+def _sum_up_few(row: Rows, sums: NDArray[np.float64]) -> bool:
+    """As `_sum_up`, without slices, whose references Numba counts."""
+    top, total = row[0], 0.0
+    for k in range(1, row.size):
+        x = row[k]
+        top = x if (x > top) | (x != x) else top
+    if not abs(top) < math.inf:
+        return False
+    for k in range(row.size):
+        sums[k] = np.float64(row[k]) - np.float64(top)
+    _exponentiate(sums)
+    for k in range(row.size):
+        total += sums[k]
+        sums[k] = total
+    return True
+
+
 def _sum_up(row: Rows, sums: NDArray[np.float64]) -> bool:
     """Cumulative sums of exp(row - its largest); False where a row has none."""
+    if row.size <= _MOST_BY_ROW:
+        return _sum_up_few(row, sums)
     top, total = np.float64(_largest(row)), 0.0
     if not abs(top) < math.inf:
         return False
