@@ -49,7 +49,7 @@ WAYS = {
 }
 CONSTANTS = {
     "rows, several chunks": {"_TOGETHER": 100, "_LEAST_ROWS": 7},
-    "one draw of a row in lanes": {"_LANES": 4},
+    "one draw of a row in lanes": {"_LANES": 4, "_MOST_BY_ROW": 10},
     "race, one row": {"_MOST_FEW": 100},
     "race in a few uniforms": {"_CHUNK_SIZE": 400},
     "race that is given up": {"_CLASSES_PER_TRY": 12, "_FORESEEN": 1, "_CHUNK_SIZE": 1000},
@@ -227,17 +227,27 @@ class Constant(np.random.Generator):
         return out[()]
 
 
-@pytest.mark.parametrize("num_classes", [2, 5, 51, 160, 700])
-def test_a_level_next_to_a_sum_gives_one_class_by_every_call(num_classes, monkeypatch):
-    """To the last bit: a list of logits, or a size, is drawn as the shortest way draws."""
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("num_classes", [2, 5, 51, 160, 300])
+def test_a_level_next_to_a_sum_gives_one_class_by_every_call(num_classes, dtype, monkeypatch):
+    """To the last bit: a list of logits, some rows, or a size, is drawn as by the shortest way.
+
+    Of float32 logits a difference that were rounded to float32 would move most of these levels to
+    another class.
+    """
     use_interpreted(monkeypatch, {})
-    logits = np.random.default_rng(6).normal(scale=2, size=num_classes)
-    shares = np.cumsum(special.softmax(logits))[:-1][:50]
+    logits = np.random.default_rng(6).normal(scale=2, size=num_classes).astype(dtype)
+    shares = np.cumsum(special.softmax(logits.astype(float)))[:-1][:50]
     rng = Constant(np.random.PCG64(0))
     for rng.uniform in np.ravel([(np.round(shares * 2**53) + n) / 2**53 for n in (-1, 0, 1)]):
-        expected = compiled._one(logits, rng.uniform)
+        expected = compiled._one(logits.astype(float), rng.uniform)
+        assert compiled._one(logits, rng.uniform) == expected
         for size in (None, (), 1, 100):  # more than a row races for, too few for a table
-            assert np.all(sample_compiled(logits.tolist(), size=size, rng=rng) == expected)
+            for row in (logits, logits.tolist()):
+                assert np.all(sample_compiled(row, size=size, rng=rng) == expected)
+        for number in (2, 1 + 256 // num_classes) if num_classes <= 160 else ():
+            rows = np.tile(logits, (number, 1))
+            assert np.all(sample_compiled(rows, rng=rng) == expected)
 
 
 @pytest.mark.parametrize("drawable", [1, slice(1, None, 2), slice(2, 5)])
