@@ -4,6 +4,7 @@ import doctest
 import importlib.util
 import itertools
 import math
+import re
 import subprocess
 import sys
 
@@ -18,23 +19,28 @@ from gumbel_lib.sampling import compiled, sample_categorical, sample_compiled
 # constants that makes few logits seem many.
 WAYS = {
     "one draw": ((6,), None),
-    "one draw of a long row": ((1, 300), None),
+    "one draw of a long row": ((1, 303), None),
     "one draw of a row in lanes": ((1, 20), None),
     "few rows": ((8, 6), None),
     "rows": ((900, 6), None),
     "rows, several chunks": ((40, 3, 60), None),
-    "one row, several draws": ((6,), 99),
-    "several draws of rows": ((8, 6), (50, 8)),
-    "race": ((150, 170), None),
-    "race, one row": ((170,), None),
+    "rows, several draws": ((120, 6), (20, 120)),
+    "few rows, several draws": ((8, 6), (50, 8)),
+    "few draws of one row": ((6,), 99),
+    "few wide rows": ((3, 200), None),
+    "sums of few long rows": ((3, 300), None),
+    "sums of few rows": ((8, 6), (150, 8)),
+    "sums of one row": ((40,), 99),
+    "race": ((40, 270), None),
+    "race, one row": ((270,), None),
     "race, a power of two": ((350, 256), None),
     "race, several draws": ((40, 600), (2, 40)),
     "race, several passes": ((1200, 900), (2, 1200)),
-    "race in a few uniforms": ((150, 170), None),
+    "race in a few uniforms": ((40, 270), None),
     "race that is given up": ((90, 300), (3, 90)),
-    "race, rows in parts": ((60, 170), None),
-    "race, one row in parts": ((170,), None),
-    "sums of a long row": ((300,), 100),
+    "race, rows in parts": ((60, 270), None),
+    "race, one row in parts": ((270,), None),
+    "sums of a long row": ((303,), 100),
     "sums of long rows": ((90, 300), (10, 90)),
     "sums in pieces": ((300,), 100),
     "sums, rows in parts": ((90, 300), (10, 90)),
@@ -49,7 +55,9 @@ WAYS = {
 }
 CONSTANTS = {
     "rows, several chunks": {"_TOGETHER": 100, "_LEAST_ROWS": 7},
-    "one draw of a row in lanes": {"_LANES": 4, "_MOST_BY_ROW": 10},
+    "one draw of a row in lanes": {"_LANES": 4},
+    "sums of few rows": {"_MOST_COUNTED": 800},
+    "sums of one row": {"_MOST_COUNTED": 1500},
     "race, one row": {"_MOST_FEW": 100},
     "race in a few uniforms": {"_CHUNK_SIZE": 400},
     "race that is given up": {"_CLASSES_PER_TRY": 12, "_FORESEEN": 1, "_CHUNK_SIZE": 1000},
@@ -167,9 +175,9 @@ def test_a_way_is_what_its_name_says(name, monkeypatch):
         assert (kinds.count("bound") > 1) == ("parts" in name or name == "race, several passes")
         if name in ("race, several passes", "race in a few uniforms"):
             assert kinds.count("race") > 1
-    elif size is None:
-        loops = {"one": "one", "few": "few_rows"}
-        assert kinds == [loops.get(name.split()[0], "short_rows")]
+    elif size is None or name.startswith(("few", "rows")):
+        loops = {"one": "one", "few": "few_rows", "rows": "short_rows", "sums": "look_up"}
+        assert kinds == [loops[re.match(r"\w+", name)[0]]]
     else:
         found = ["tabulate", "find"] if "draws in" in name else ["look_up"]
         assert list(dict.fromkeys(kinds)) == found
@@ -177,6 +185,8 @@ def test_a_way_is_what_its_name_says(name, monkeypatch):
         assert {tabled for kind, _, tabled in calls if kind == found[-1]} == {"table" in name}
         if "chunks" in name:
             assert kinds.count("tabulate") == shape[0]
+    if any(kind in name for kind in ("lanes", "long", "pieces")):  # whose sums are made in slices
+        assert shape[-1] >= 4 * compiled._LANES
 
 
 def test_each_row_is_drawn_by_its_own_law(way):
@@ -228,7 +238,7 @@ class Constant(np.random.Generator):
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("num_classes", [2, 5, 51, 160, 300])
+@pytest.mark.parametrize("num_classes", [2, 5, 51, 160, 303])
 def test_a_level_next_to_a_sum_gives_one_class_by_every_call(num_classes, dtype, monkeypatch):
     """To the last bit: a list of logits, some rows, or a size, is drawn as by the shortest way.
 
@@ -245,9 +255,10 @@ def test_a_level_next_to_a_sum_gives_one_class_by_every_call(num_classes, dtype,
         for size in (None, (), 1, 100):  # more than a row races for, too few for a table
             for row in (logits, logits.tolist()):
                 assert np.all(sample_compiled(row, size=size, rng=rng) == expected)
-        for number in (2, 1 + 256 // num_classes) if num_classes <= 160 else ():
+        for number in (2, 1 + compiled._MOST_BY_ROW // num_classes) if num_classes <= 160 else ():
             rows = np.tile(logits, (number, 1))
-            assert np.all(sample_compiled(rows, rng=rng) == expected)
+            for size in (None, (3, number)):
+                assert np.all(sample_compiled(rows, size=size, rng=rng) == expected)
 
 
 @pytest.mark.parametrize("drawable", [1, slice(1, None, 2), slice(2, 5)])
@@ -281,7 +292,7 @@ def test_bad_logits_are_found_by_every_way(bad, way):
         sample_compiled(np.full(shape, -np.inf), size=size, rng=0)
 
 
-@pytest.mark.parametrize("width", [5, 255, 256, 511, 700])
+@pytest.mark.parametrize("width", [5, 255, 256, 257, 511, 512, 700])
 def test_the_largest_logit_is_found_wherever_it_is(width, either):
     kernels, num_blocks = compiled._loops, min(width, 32)
     for place in range(width):
@@ -531,6 +542,7 @@ def test_without_a_place_for_a_cache_nothing_is_lost(monkeypatch):
 
 
 SHAPES = (4,), (300,), (4, 6), (1, 90), (1, 300), (4, 90), (4, 300), (3, 4, 90), (500, 6), (4096, 2)
+SHAPES += ((20, 300),)
 REPEATED = [
     (shape, repeats)
     for shape in SHAPES

@@ -38,13 +38,14 @@ Share = Callable[..., Any]  # map, or that of a pool of threads
 _LAST, _ALONE = -1, 1
 _FLOAT64, _INT64 = np.dtype(np.float64), np.dtype(np.int64)
 _FLOATS = _FLOAT64, np.dtype(np.float32)
-# Classes up to which a single draw takes no race: 5000 take 12 us by sums and 14 in a race, from
-# 6000 on a race is no slower.
+# Logits in all up to which single draws take no race: 5000 of one row take 12 us by sums and 14 in
+# a race, from 6000 on a race is no slower; 4 rows of 300 take 7 and 13.
 _MOST_FEW = 5000
 # An element of an array is a NumPy number in a quarter of the time of `np.int64`.
 _FEW = np.arange(_MOST_FEW, dtype=_INT64)
-# Classes up to which rows are drawn by sums and do not race: 160 take 0.5 us either way.
-_LEAST_RACE = 160
+# Classes up to which rows are drawn by sums and do not race: of a thousand rows 224 classes take
+# 0.5 us by sums and 0.6 in a race, 280 take as long either way.
+_LEAST_RACE = 255
 # A try takes 60 ns, a class 1.6 more by sums than in a race: a row races as long as that pays.
 _CLASSES_PER_TRY = 40
 # Tries of a row after which the rest is foreseen.
@@ -63,11 +64,16 @@ _CHUNK_SIZE = 1 << 16
 # Exponentials that are taken together, and rows that are drawn side by side, if so many together
 # have no more: both stay in the fastest cache. Of 16 rows or more a processor makes good use.
 _TOGETHER, _LEAST_ROWS, _MOST_ROWS = 1 << 11, 16, 1 << 8
-# Logits in all up to which short rows are drawn one after the other: 8 rows of 32 classes take 1.1
-# us so and 1.2 side by side, 12 rows 1.5 and 1.3, 2 rows of 128 classes 1.2 and 2.1.
-_MOST_BY_ROW = 256
+# Logits in all up to which short rows are drawn one after the other: 8 rows of 32 classes take 1.4
+# us so and 1.5 side by side, 14 rows 2.0 either way. To choose takes 0.8 us, and here nothing.
+_MOST_BY_ROW = 512
+# Rows up to which the same pays for wider ones: 4 rows of 160 classes take 2.8 and 3.2 us.
+_FEW_BY_ROW = 4
+# Comparisons of a row's draws with its sums up to which they are counted side by side, not searched
+# for: 30 draws of each of a thousand rows of 64 classes take 15 ns each so, and 24 by a search.
+_MOST_COUNTED = 1500
 # Numbers among which the largest is looked for side by side, and draws whose search goes on side by
-# side, since one would wait for the last: 0.2 ns a class in place of 1.3, and 4 to 9 a draw among
+# side, since one would wait for the last: 0.2 ns a class in place of 1.3, and 4 to 11 a draw among
 # 32 to 10,000 classes in place of 6 to 75.
 _LANES = 64
 # Draws a row from which a table pays are these and one for each class: a class of it takes some
@@ -144,19 +150,21 @@ def sample_compiled(
     Numba keeps what earlier processes compiled; the seven that see logits anew for float32 and
     float64, and for arrays that are read-only, the one for a single draw also for (K,) and (1, K).
 
-    A try of a race proposes one class, and keeps or rejects it. Rows of K > 160 classes, or for a
-    single draw K > 5000, race where the draws of a row are expected to take fewer than K / 40
-    tries. For that 4 sqrt(h) - 6 a draw, but at least 4, are assumed where blocks have h classes,
-    about as many as logits of standard deviation 2 take, and the logits are not looked at. After 64
-    tries of a row in a pass the rest is foreseen from the draws made so far; a row that would take
-    more is drawn by its sums or its table instead, all its draws anew. Which class is kept does not
-    depend on how many tries it took, so the law stays that of softmax.
+    A try of a race proposes one class, and keeps or rejects it. Rows of K > 255 classes race where
+    the draws of a row are expected to take fewer than K / 40 tries, but not for one draw of each
+    where they hold up to 5000 logits in all. A draw is assumed to take 4 sqrt(h) - 6 tries, but at
+    least 4, where blocks have h classes: about as many as with logits of standard deviation 2, for
+    the logits are not looked at. After 64 tries of a row in a pass the rest is foreseen from
+    the draws made so far; a row that would take more is drawn by its sums or its table instead, all
+    its draws anew. Which class is kept does not depend on how many tries it took, so the law stays
+    that of softmax.
 
     By its sums, a draw is the first class whose cumulative sum exceeds the level, :math:`u` times
-    the total, with :math:`u` uniform on [0, 1). Of short rows that are drawn once each it is the
-    number of sums that are not above the level; where they hold more than 256 logits in all, 16 to
-    256 rows are handled side by side. Else a binary search finds it; 64 searches advance together,
-    step by step, so that they need not wait for memory one after the other.
+    the total, with :math:`u` uniform on [0, 1). In rows of up to 255 classes it is the number of
+    sums that are not above the level, unless a row's draws would take more than 1500 comparisons.
+    Where there are more than four such rows, with more than 512 logits in all, 16 to 256 of them
+    are handled side by side. Else a binary search finds it; 64 searches advance together, step by
+    step, so that they need not wait for memory one after the other.
 
     From K + 160 draws of a row on, an alias table takes the place of the search. It has K
     columns of the same height. Column k belongs to class k up to some height, and above that to one
@@ -217,23 +225,44 @@ def sample_compiled(
     ):
         if size is None and axes <= 2:
             num_rows = 1 if axes == 1 else len(logits)
-            if num_rows == 1 and count <= _MOST_FEW:
-                if (index := _loops.one(logits, rng.random(None, _FLOAT64))) >= 0:
-                    if axes == 1:
-                        return _FEW[index]  # type: ignore[no-any-return]
-                    drawn = empty(1, _INT64)
-                    drawn[0] = index
+            if num_rows == 1:
+                if count <= _MOST_FEW:
+                    if (index := _loops.one(logits, rng.random(None, _FLOAT64))) >= 0:
+                        if axes == 1:
+                            return _FEW[index]  # type: ignore[no-any-return]
+                        drawn = empty(1, _INT64)
+                        drawn[0] = index
+                        return drawn
+                    check_logits(logits, -1)
+            elif count <= _MOST_BY_ROW:
+                drawn = empty(num_rows, _INT64)
+                if _loops.few_rows(logits, rng.random(num_rows, _FLOAT64), drawn):
                     return drawn
                 check_logits(logits, -1)
             elif (
-                count <= _LEAST_RACE * num_rows
+                (count <= _MOST_FEW or count <= _LEAST_RACE * num_rows)
                 and count <= _CHUNK_SIZE
                 and num_rows < _FEW_UNIFORMS
             ):
                 drawn = empty(num_rows, _INT64)
-                loop = _loops.few_rows if count <= _MOST_BY_ROW else _loops.short_rows
-                if loop(logits, rng.random(num_rows, _FLOAT64), drawn):
-                    return drawn
+                _search(logits, rng.random((num_rows, 1), _FLOAT64), drawn.reshape(-1, 1))
+                return drawn
+        elif count <= _MOST_BY_ROW and axes <= 2:
+            # Several draws of one row, or of each of some.
+            num_rows, wanted = (1, (size, 1)) if axes == 1 else (len(logits), size)
+            if (
+                type(wanted) is tuple
+                and len(wanted) == 2
+                and type(repeated := wanted[0]) is int
+                and type(wanted[1]) is int
+                and wanted[1] == num_rows
+                and 0 < (number := repeated * num_rows) < _FEW_UNIFORMS
+                and repeated * (width := count // num_rows) <= _MOST_COUNTED
+                and not _takes_table(width, repeated)
+            ):
+                drawn, rows = empty(number, _INT64), logits.reshape(num_rows, width)
+                if _loops.few_rows(rows, rng.random(number, _FLOAT64), drawn):
+                    return drawn if axes == 1 else drawn.reshape(num_rows, repeated).T
                 check_logits(logits, -1)
         shape = logits.shape
         width = shape[-1]
@@ -280,7 +309,7 @@ def _draw(rows: Rows, shape: tuple[int, ...], rng: Generator, size: Any, workers
     if (
         width <= _LEAST_RACE
         or width <= _CLASSES_PER_TRY * (tries := _tries(width) * repeated)
-        or (drawn.size == 1 and width <= _MOST_FEW)
+        or (repeated == 1 and rows.size <= _MOST_FEW)
     ):
         if drawn.size < _FEW_UNIFORMS and rows.size <= _CHUNK_SIZE:
             _search(rows, rng.random(matrix.shape), matrix)
@@ -409,11 +438,15 @@ def _by_sums(rows: Rows, drawn: Indices, uniforms: Uniforms, share: Share) -> No
 
 def _search(rows: Rows, levels: NDArray[np.float64], drawn: Indices) -> None:
     """The classes of each row that hold these levels, which are overwritten."""
-    if len(rows) > 1 and levels.shape[1] == 1 and rows.shape[1] <= _LEAST_RACE:
-        loop = _loops.few_rows if rows.size <= _MOST_BY_ROW else _loops.short_rows
-        found = loop(rows, levels[:, 0], drawn[:, 0])
+    num_rows, width = rows.shape
+    repeated = levels.shape[1]
+    tabled = _takes_table(width, repeated)
+    if width <= _LEAST_RACE and repeated * width <= _MOST_COUNTED and not tabled:
+        by_row = num_rows <= _FEW_BY_ROW or rows.size <= _MOST_BY_ROW
+        loop = _loops.few_rows if by_row else _loops.short_rows
+        found = loop(rows, levels.reshape(-1), drawn.reshape(-1))
     else:
-        found = _loops.look_up(rows, levels, drawn, _takes_table(rows.shape[1], levels.shape[1]))
+        found = _loops.look_up(rows, levels, drawn, tabled)
     if not found:
         check_logits(rows, -1)
 
@@ -432,7 +465,7 @@ def _by_parts(
         found = drawn[part]
         levels = found.view(np.float64)
         uniforms(levels)
-        _loops.find(weights, table, levels, found, np.empty(_LANES, np.uint64))
+        _loops.find(weights, table, levels, found, np.empty(2 * _LANES))
 
     list(share(task, parts, sources))
 
@@ -558,7 +591,7 @@ def _weigh(row: Rows, top: float, weights: NDArray[np.float64]) -> None:
 
 
 def _sum_up_few(row: Rows, sums: NDArray[np.float64]) -> bool:
-    """As `_sum_up`, without slices, whose references Numba counts."""
+    """As `_sum_up`, without slices, whose references Numba counts: 2 classes take 0.1 us less."""
     top, total = row[0], 0.0
     for k in range(1, row.size):
         x = row[k]
@@ -576,7 +609,7 @@ def _sum_up_few(row: Rows, sums: NDArray[np.float64]) -> bool:
 
 def _sum_up(row: Rows, sums: NDArray[np.float64]) -> bool:
     """Cumulative sums of exp(row - its largest); False where a row has none."""
-    if row.size <= _MOST_BY_ROW:
+    if row.size < 4 * _LANES:
         return _sum_up_few(row, sums)
     top, total = np.float64(_largest(row)), 0.0
     if not abs(top) < math.inf:
@@ -618,6 +651,7 @@ def _few_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bool
     """As `_short_rows`, row by row but for the exponentials."""
     # With slices for the rows, whose references Numba counts, it would take a fifth longer.
     num_rows, width = rows.shape
+    repeated = uniforms.size // num_rows
     sums = np.empty(num_rows * width)
     k = 0
     for i in range(num_rows):
@@ -631,31 +665,36 @@ def _few_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bool
             sums[k] = np.float64(rows[i, j]) - np.float64(top)
             k += 1
     _exponentiate(sums)
-    k = 0
-    for i in range(num_rows):
+    k, n = 0, 0
+    for _ in range(num_rows):
         total = 0.0
         for j in range(k, k + width):
             total += sums[j]
             sums[j] = total
-        level, found = uniforms[i] * total, 0
-        for j in range(k, k + width):
-            found += sums[j] <= level
-        drawn[i] = found
+        for _ in range(repeated):
+            level, found = uniforms[n] * total, 0
+            for j in range(k, k + width):
+                found += sums[j] <= level
+            drawn[n] = found
+            n += 1
         k += width
     return True
 
 
 def _short_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bool:
-    """A draw of each of some short rows by the inverse CDF; False where a row has none."""
+    """Draws of short rows by the inverse CDF, row after row; False where a row has none.
+
+    Uniforms and draws may lie in one place.
+    """
     num_rows, width = rows.shape
+    repeated = uniforms.size // num_rows
     together = min(num_rows, max(_LEAST_ROWS, min(_MOST_ROWS, _TOGETHER // width)))
-    scratch = np.empty((width + 2) * together)  # one, since making an array takes 40 ns
+    scratch = np.empty((width + 3) * together)  # one, since making an array takes 40 ns
     for first in range(0, num_rows, together):
         # The classes of these rows lie one after the other, each with its logits side by side.
         size, last = min(together, num_rows - first), width - 1
-        sums, found = scratch[: width * size], drawn[first : first + size]
-        lines = scratch[: (width + 2) * size].reshape(width + 2, size)
-        top, level = lines[width], lines[width + 1]
+        sums, lines = scratch[: width * size], scratch[: (width + 3) * size].reshape(-1, size)
+        top, level, found = lines[width], lines[width + 1], lines[width + 2].view(np.int64)
         for i in range(size):
             for k in range(width):
                 lines[k, i] = rows[first + i, k]
@@ -671,19 +710,23 @@ def _short_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bo
             for i in range(part.size):
                 part[i] -= top[i]
         _exponentiate(sums)
-        level[:] = 0.0
+        total = top
+        total[:] = 0.0
         for k in range(width):
             part = lines[k]
             for i in range(part.size):
-                level[i] += part[i]
-                part[i] = level[i]
-        for i in range(size):
-            level[i] *= uniforms[first + i]
-        found[:] = 0
-        for k in range(width):
-            part = lines[k]
-            for i in range(part.size):
-                found[i] += part[i] <= level[i]
+                total[i] += part[i]
+                part[i] = total[i]
+        for n in range(first * repeated, first * repeated + repeated):
+            for i in range(size):
+                level[i] = total[i] * uniforms[n + i * repeated]
+            found[:] = 0
+            for k in range(width):
+                part = lines[k]
+                for i in range(part.size):
+                    found[i] += part[i] <= level[i]
+            for i in range(size):
+                drawn[n + i * repeated] = found[i]
     return True
 
 
@@ -801,7 +844,7 @@ def _find(
     table: NDArray[np.float64],
     levels: NDArray[np.float64],
     drawn: Indices,
-    lows: NDArray[np.uint64],
+    scratch: NDArray[np.float64],
 ) -> None:
     """The classes at these levels, in a table if it has lines, or else in sums."""
     width = sums.size
@@ -813,9 +856,10 @@ def _find(
             # Not place - k, which a product and a difference rounded once would make less than 0.
             drawn[j] = other + (k - other) * (place < k + table[k, 0])
         return
-    for start in range(0, levels.size, lows.size):
-        some = levels[start : start + lows.size]
-        low = lows[: some.size]
+    lanes = scratch.size // 2
+    for start in range(0, levels.size, lanes):
+        some = levels[start : start + lanes]
+        reached, low = scratch[: some.size], scratch[lanes : lanes + some.size].view(np.uint64)
         for j in range(some.size):
             some[j] *= sums[-1]
             low[j] = 0
@@ -823,8 +867,12 @@ def _find(
         while size > 1:
             half = size // 2
             upper = sums[half - 1 :]
+            # Two loops: of one, compilers for some processors make jumps, which take ten times as
+            # long as they are foreseen wrongly at every second step.
             for j in range(some.size):
-                low[j] += np.uint64(half * (upper[low[j]] <= some[j]))
+                reached[j] = upper[low[j]]
+            for j in range(some.size):
+                low[j] += np.uint64(half * (reached[j] <= some[j]))
             size -= half
         for j in range(some.size):
             drawn[start + j] = low[j]
@@ -834,11 +882,11 @@ def _look_up(rows: Rows, levels: NDArray[np.float64], drawn: Indices, tabled: bo
     """Draws of each row at these levels, which are overwritten; False where a row has none."""
     width = rows.shape[1]
     weights, table = np.empty(width), np.empty((width if tabled else 0, 2))
-    lows = np.empty(_LANES, np.uint64)
+    scratch = np.empty(2 * _LANES)
     for i in range(len(rows)):
         if not _tabulate(rows[i], weights, table):
             return False
-        _find(weights, table, levels[i], drawn[i], lows)
+        _find(weights, table, levels[i], drawn[i], scratch)
     return True
 
 
