@@ -83,7 +83,7 @@ def posterior_gumbel(
     References
     ----------
     Maddison, C. J., Tarlow, D. and Minka, T., *A\* sampling*, NeurIPS 2014; Kool, W., van Hoof, H.
-    and Welling, M., *Stochastic Beams and Where to Find Them*, ICML 2019, for k classes.
+    and Welling, M., *Stochastic Beams and Where to Find Them*, ICML 2019, for a given maximum.
 
     Examples
     --------

@@ -44,7 +44,8 @@ _MOST_FEW = 5000
 # An element of an array is a NumPy number in a quarter of the time of `np.int64`.
 _FEW = np.arange(_MOST_FEW, dtype=_INT64)
 # Classes up to which rows are drawn by sums and do not race: of a thousand rows 224 classes take
-# 0.5 us by sums and 0.6 in a race, 280 take as long either way.
+# 0.5 us by sums and 0.6 in a race, 280 take as long either way. Fewer than 4 * _LANES, so that each
+# such row has the same sums by every loop.
 _LEAST_RACE = 255
 # A try takes 60 ns, a class 1.6 more by sums than in a race: a row races as long as that pays.
 _CLASSES_PER_TRY = 40
@@ -64,10 +65,12 @@ _CHUNK_SIZE = 1 << 16
 # Exponentials that are taken together, and rows that are drawn side by side, if so many together
 # have no more: both stay in the fastest cache. Of 16 rows or more a processor makes good use.
 _TOGETHER, _LEAST_ROWS, _MOST_ROWS = 1 << 11, 16, 1 << 8
-# Logits in all up to which short rows are drawn one after the other: 8 rows of 32 classes take 1.4
-# us so and 1.5 side by side, 14 rows 2.0 either way. To choose takes 0.8 us, and here nothing.
-_MOST_BY_ROW = 512
-# Rows up to which the same pays for wider ones: 4 rows of 160 classes take 2.8 and 3.2 us.
+# Logits and draws in all up to which short rows are drawn one after the other: 8 rows of 32 classes
+# take 1.4 us so and 1.5 side by side, 14 rows 2.0 either way. To choose takes 0.8 us, and here
+# nothing. Two rows have no more classes than are drawn by one sum each, without lanes.
+_MOST_BY_ROW, _FEW_DRAWS = 2 * _LEAST_RACE, 1 << 10
+# Rows up to which the same pays for more of both: 4 rows of 160 classes take 2.8 and 3.2 us, 30
+# draws of each of 4 rows of 6 classes 1.1 and 1.8.
 _FEW_BY_ROW = 4
 # Comparisons of a row's draws with its sums up to which they are counted side by side, not searched
 # for: 30 draws of each of a thousand rows of 64 classes take 15 ns each so, and 24 by a search.
@@ -160,13 +163,14 @@ def sample_compiled(
     that of softmax.
 
     By its sums, a draw is the first class whose cumulative sum exceeds the level, :math:`u` times
-    the total, with :math:`u` uniform on [0, 1). In rows of up to 255 classes it is the number of
-    sums that are not above the level, unless a row's draws would take more than 1500 comparisons.
-    Where there are more than four such rows, with more than 512 logits in all, 16 to 256 of them
-    are handled side by side. Else a binary search finds it; 64 searches advance together, step by
-    step, so that they need not wait for memory one after the other.
+    the total, with :math:`u` uniform on [0, 1). Of several rows, or for several draws, with up to
+    255 classes it is counted as the number of sums that are not above the level, unless a row's
+    draws would take more than 1500 comparisons. Where there are more than four such rows, and more
+    than 510 logits or 1024 draws in all, up to 256 rows are handled side by side. Else a binary
+    search finds it; 64 searches advance together, step by step, so that they need not wait for
+    memory one after the other.
 
-    From K + 160 draws of a row on, an alias table takes the place of the search. It has K
+    From K + 160 draws of a row on, an alias table takes the place of both. It has K
     columns of the same height. Column k belongs to class k up to some height, and above that to one
     other class. A draw is column :math:`\lfloor u K \rfloor`, and there the class at the height
     that is left of :math:`u K`: one look into memory, however many classes there are. One pass with
@@ -256,8 +260,9 @@ def sample_compiled(
                 and type(repeated := wanted[0]) is int
                 and type(wanted[1]) is int
                 and wanted[1] == num_rows
-                and 0 < (number := repeated * num_rows) < _FEW_UNIFORMS
-                and repeated * (width := count // num_rows) <= _MOST_COUNTED
+                and 0 < (number := repeated * num_rows) <= _FEW_DRAWS
+                and (width := count // num_rows) <= _LEAST_RACE
+                and repeated * width <= _MOST_COUNTED
                 and not _takes_table(width, repeated)
             ):
                 drawn, rows = empty(number, _INT64), logits.reshape(num_rows, width)
@@ -442,7 +447,8 @@ def _search(rows: Rows, levels: NDArray[np.float64], drawn: Indices) -> None:
     repeated = levels.shape[1]
     tabled = _takes_table(width, repeated)
     if width <= _LEAST_RACE and repeated * width <= _MOST_COUNTED and not tabled:
-        by_row = num_rows <= _FEW_BY_ROW or rows.size <= _MOST_BY_ROW
+        few = rows.size <= _MOST_BY_ROW and drawn.size <= _FEW_DRAWS
+        by_row = num_rows <= _FEW_BY_ROW or few
         loop = _loops.few_rows if by_row else _loops.short_rows
         found = loop(rows, levels.reshape(-1), drawn.reshape(-1))
     else:
