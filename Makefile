@@ -73,6 +73,7 @@ bench: .venv/ready ## time the book, and the samplers beside those of other libr
 	$(BIN)/python benchmarks/sampling.py
 	$(BIN)/python benchmarks/methods.py
 	$(BIN)/python benchmarks/grid.py
+	$(BIN)/python benchmarks/between.py
 	$(BIN)/python benchmarks/choice.py
 
 lock: .venv/ready ## compile requirements.txt from pyproject.toml
