@@ -24,7 +24,7 @@ STORE = Path(__file__).with_suffix(".json")
 
 
 def between(rng: np.random.Generator) -> grid.Cell:
-    """A shape with sizes that are uniform on a logarithmic scale."""
+    """A shape with sizes that are uniform on a logarithmic scale, and not too large together."""
     while True:
         most = np.array([2000, 100_000, 10_000])
         rows, classes, draws = np.exp(rng.uniform(np.log([1, 2, 1]), np.log(most))).astype(int)
