@@ -38,8 +38,9 @@ new PerformanceObserver(list => list.getEntries().forEach(e => vitals.paint = e.
 new PerformanceObserver(list => list.getEntries().forEach(e => vitals.shift += e.value))
   .observe({type: "layout-shift", buffered: true});
 """
-FRAME = "new Promise(requestAnimationFrame)"
-FRAMES = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# A browser with nothing to paint may make no frames, and Playwright waits for a script for ever.
+FRAME = "new Promise(done => { requestAnimationFrame(done); setTimeout(done, 5000); })"
+FRAMES = f"{FRAME}.then(() => {FRAME})"
 ELEMENTS = """() => {
   const names = [...document.querySelectorAll("*")].flatMap(e => [e.localName, ...e.classList]);
   return [...new Set(names)];  // each once: a page has 30,000, and the way from the browser is long
@@ -161,7 +162,11 @@ FILL = """() => {
 SIDEWAYS = f"""async () => {{
   const figures = [...document.querySelectorAll(".inline-figure + template")];
   // Those for phones come one by one.
-  while (figures.some(({{content}}) => !content.firstElementChild)) await {FRAMES};
+  const end = performance.now() + 30_000;
+  while (figures.some(({{content}}) => !content.firstElementChild)) {{
+    if (performance.now() > end) throw Error("a figure for phones did not come");
+    await {FRAMES};
+  }}
   await {FRAMES};  // boxes are measured in one frame and marked in the next
   await {FRAMES};
   for (const box of document.querySelectorAll(".interactive[data-live]")) await box.view.runAsync();
