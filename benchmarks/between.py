@@ -50,8 +50,10 @@ def main() -> None:
         }
         cells.append(grid.measure(cell, methods, grid.BUDGET / 4))
     grid.store({**grid.about(), "seed": SEED, "absent": absent, "cells": cells}, STORE)
-    for ours in (peers.OURS, peers.COMPILED):
-        of_ours = cells if ours == peers.OURS else figures.relative_to(cells, ours)
+    compared = {peers.OURS: cells}
+    if peers.COMPILED in cells[0]["ratio"]:
+        compared[peers.COMPILED] = figures.relative_to(cells, peers.COMPILED)
+    for ours, of_ours in compared.items():
         ratios = np.array([figures.best_ratio(cell) for cell in of_ours])
         print(f"{ours}: median {np.median(ratios):.3g}, {(ratios < 0.95).sum()} of {ratios.size}")
         for line in figures.worst(of_ours, 12):
