@@ -36,16 +36,38 @@ def shared_compilation(folder):
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NPROC"), "1")
 
 
+# The variable that names the folder of a run, for all of its processes.
+FOLDER = "GUMBEL_TESTS"
+
+
 def pytest_configure(config):
-    """Give each worker and kernel one thread, and let all share what XLA compiles."""
+    """Give each worker and kernel one thread, and let all share what is computed once."""
     # A worker keeps some thousand tests and a dozen large libraries to its end. With Python's own
     # thresholds it spends a twentieth of its time, or more, looking for garbage among them.
     gc.set_threshold(100_000, 50, 100)
     os.environ |= ONE_THREAD | os.environ
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        folder = tempfile.TemporaryDirectory(prefix="gumbel-jax-")
+    if FOLDER not in os.environ:  # workers have that of the process that started them
+        folder = tempfile.TemporaryDirectory(prefix="gumbel-")
         config.add_cleanup(folder.cleanup)
-        os.environ |= shared_compilation(folder.name)
+        os.environ[FOLDER] = folder.name
+        if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+            os.environ |= shared_compilation(folder.name)
+    config.pluginmanager.register(SharedVerdicts())  # as a conftest it would not see the chapters
+
+
+class SharedVerdicts:
+    """The notebooks of a run compute each claim once; whatever else checks a claim computes it."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self, item):
+        with pytest.MonkeyPatch.context() as patch:
+            if type(item).__name__ == "IPyNbCell":  # the first of a notebook starts its kernel
+                from gumbel_lib.claims import SHARED  # with NumPy, which reads ONE_THREAD first
+
+                verdicts = Path(os.environ[FOLDER], "verdicts")
+                verdicts.mkdir(exist_ok=True)
+                patch.setenv(SHARED, str(verdicts))
+            return (yield)
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
+
+from gumbel_lib.claims import SHARED
 
 ROOT = Path(__file__).parents[1]
 # What OpenBLAS and XLA are told where the highest group left to NumPy is this one. Other
@@ -48,7 +51,9 @@ def recompute(variables: dict[str, str], notebooks: list[str]) -> int:
     """nbval's exit code over the notebooks under these variables."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--quiet", "--nbval"]
     workers = ["-n", "2", "--dist", "loadscope"] if len(notebooks) > 1 else []
-    return subprocess.call([*command, *workers, *notebooks], env=os.environ | variables)
+    with tempfile.TemporaryDirectory() as verdicts:
+        env = os.environ | variables | {SHARED: verdicts}
+        return subprocess.call([*command, *workers, *notebooks], env=env)
 
 
 def main() -> int:

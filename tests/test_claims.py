@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import SharedVerdicts
 
 from gumbel_lib import chapters, claims
 from gumbel_lib.chapters.__main__ import main
@@ -43,6 +45,34 @@ def test_verdict_needs_a_claim_that_holds_and_a_control_that_fails(
     else:
         with pytest.raises(AssertionError, match="holds  NO"):
             chapters.verify("fake")
+
+
+@pytest.mark.parametrize("measured", [0.1 + 0.2, np.inf, np.nan])
+def test_notebooks_of_one_run_share_verdicts_to_the_last_bit_and_no_others_do(
+    measured, tmp_path, monkeypatch
+):
+    assert claims.SHARED not in os.environ  # of a test that is no cell of a notebook
+    first, second = fake(measured, 2.0), fake(5.0, 6.0)  # of one label
+    monkeypatch.setenv(claims.SHARED, str(tmp_path))
+    for claim in (first, second):
+        verdict = claims.check(claim)
+        assert verdict.claim is claim
+        np.testing.assert_equal((verdict.measured, verdict.control_measured), (measured, 2.0))
+    assert [path.name for path in tmp_path.iterdir()] == ["fake.json"]
+    monkeypatch.delenv(claims.SHARED)
+    assert claims.check(second).measured == 5.0
+
+
+@pytest.mark.parametrize("kind", ["IPyNbCell", "Function"])
+def test_cells_of_notebooks_alone_are_given_the_shared_folder(kind, request):
+    kinds = [type(plugin).__name__ for plugin in request.config.pluginmanager.get_plugins()]
+    assert "SharedVerdicts" in kinds
+    setup = SharedVerdicts().pytest_runtest_setup(type(kind, (), {})())
+    next(setup)
+    assert (claims.SHARED in os.environ) == (kind == "IPyNbCell")
+    with pytest.raises(StopIteration):
+        setup.send(None)
+    assert claims.SHARED not in os.environ
 
 
 @pytest.fixture

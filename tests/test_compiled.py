@@ -137,8 +137,9 @@ def draw(logits, shape, size, rng, least=1000):
     )
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("likely", [0.0, 9.0])
+@pytest.mark.parametrize(
+    ("dtype", "likely"), [(np.float64, 0.0), (np.float64, 9.0), (np.float32, 0.0)]
+)
 def test_counts_agree_with_softmax(way, dtype, likely):
     shape, size = way
     rng = np.random.default_rng(1)
@@ -258,7 +259,7 @@ def test_a_level_next_to_a_sum_gives_one_class_by_every_call(num_classes, dtype,
     use_interpreted(monkeypatch, {})
     monkeypatch.setattr(compiled, "Generator", Constant)  # which the shortest ways look for
     logits = np.random.default_rng(6).normal(scale=2, size=num_classes).astype(dtype)
-    shares = np.cumsum(special.softmax(logits.astype(float)))[:-1][:: num_classes // 40 + 1]
+    shares = np.cumsum(special.softmax(logits.astype(float)))[:-1][:: num_classes // 12 + 1]
     most = compiled._LEAST_RACE
     numbers = {2, compiled._FEW_BY_ROW + 1, 1 + compiled._MOST_BY_ROW // num_classes}
     rng = Constant(np.random.PCG64(0))

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import html
 import importlib
+import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,6 +31,9 @@ METHODS = (
     "autodiff",
     "50 digits",
 )
+# The variable that names a folder in which the notebooks of one test run share their verdicts: a
+# claim stands in its chapter and in the ledger, and all claims together take a minute.
+SHARED = "GUMBEL_VERDICTS"
 # Noise of the standard Gumbel's variance, so that a control with it differs in shape alone.
 NORMAL = stats.norm(scale=np.pi / np.sqrt(6))
 
@@ -402,6 +408,15 @@ def check(claim: Claim) -> Verdict:
     Returns
     -------
     Verdict
-        What the two calls returned.
+        What the two calls returned, here or, in a run of the tests, in another notebook.
     """
-    return Verdict(claim, float(claim.discrepancy()), float(claim.discrepancy(**claim.wrong)))
+    folder = os.environ.get(SHARED)
+    place = Path(folder, f"{claim.label}.json") if folder else None
+    if place and place.exists():
+        return Verdict(claim, *json.loads(place.read_text("utf-8")))
+    verdict = Verdict(claim, float(claim.discrepancy()), float(claim.discrepancy(**claim.wrong)))
+    if place:
+        whole = place.with_suffix(f".{os.getpid()}")  # nobody reads half a file
+        whole.write_text(json.dumps([verdict.measured, verdict.control_measured]), "utf-8")
+        whole.replace(place)
+    return verdict
