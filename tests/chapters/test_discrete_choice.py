@@ -66,7 +66,10 @@ def shared_gumbel(nests, lam, size, rng):
         ("nested-draw", {"draw": undamped}),
         ("nested-draw", {"draw": shared_gumbel}),
         ("likelihood-curvature", {"weights": lambda probs: probs**1.001}),
-        ("likelihood-curvature", {"weights": lambda probs: np.eye(4)[probs.argmax(axis=1)]}),
+        (
+            "likelihood-curvature",
+            {"weights": lambda probs: (probs + np.eye(4)[probs.argmax(axis=1)]) / 2},
+        ),
         ("greene-conditional", {"specific": {"hinc": ("car",)}}),
         ("greene-conditional", {"specific": {"psize": ("air",)}}),
         ("greene-nested", {"nests": {"fly": ("air",), "public": ("train", "bus")}}),
