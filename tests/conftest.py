@@ -46,7 +46,7 @@ def pytest_configure(config):
     # thresholds it spends a twentieth of its time, or more, looking for garbage among them.
     gc.set_threshold(100_000, 50, 100)
     os.environ |= ONE_THREAD | os.environ
-    if FOLDER not in os.environ:  # workers have that of the process that started them
+    if not hasattr(config, "workerinput"):  # workers have that of the process that started them
         folder = tempfile.TemporaryDirectory(prefix="gumbel-")
         config.add_cleanup(folder.cleanup)
         os.environ[FOLDER] = folder.name
@@ -56,13 +56,14 @@ def pytest_configure(config):
 
 
 class SharedVerdicts:
-    """The notebooks of a run compute each claim once; whatever else checks a claim computes it."""
+    """Notebooks of a run need not compute a claim that another has; all else computes its own."""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item):
         with pytest.MonkeyPatch.context() as patch:
             if type(item).__name__ == "IPyNbCell":  # the first of a notebook starts its kernel
-                from gumbel_lib.claims import SHARED  # with NumPy, which reads ONE_THREAD first
+                # Not above: `mutants` imports this file before it puts a changed library first.
+                from gumbel_lib.claims import SHARED
 
                 verdicts = Path(os.environ[FOLDER], "verdicts")
                 verdicts.mkdir(exist_ok=True)

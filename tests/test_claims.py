@@ -1,6 +1,7 @@
-"""The engine of claims. The claims themselves are computed by the chapters and by the ledger."""
+"""The engine of claims. The claims themselves are computed by the notebooks."""
 
 import dataclasses
+import inspect
 import json
 import os
 import subprocess
@@ -69,10 +70,26 @@ def test_cells_of_notebooks_alone_are_given_the_shared_folder(kind, request):
     assert "SharedVerdicts" in kinds
     setup = SharedVerdicts().pytest_runtest_setup(type(kind, (), {})())
     next(setup)
-    assert (claims.SHARED in os.environ) == (kind == "IPyNbCell")
+    given = claims.SHARED in os.environ
     with pytest.raises(StopIteration):
         setup.send(None)
+    assert given == (kind == "IPyNbCell")
     assert claims.SHARED not in os.environ
+
+
+def test_claims_that_leave_the_precision_of_jax_measure_the_same_in_both(monkeypatch):
+    """One notebook may compute a claim for another, which has JAX in the other state."""
+    monkeypatch.setattr("gumbel_lib.chapters.categorical_vae.claims.NOISE_DRAWS", 2**20)
+    known = chapters.all_claims().values()
+    left = [one for one in known if "double=False" in inspect.getsource(one.discrepancy)]
+    assert len(left) > 2
+    jax = claims.cpu_jax(double=False)
+    for one in left:
+        measured = []
+        for double in (False, True):
+            with jax.enable_x64(double):
+                measured.append(one.discrepancy())
+        assert measured[0] == measured[1], one.label
 
 
 @pytest.fixture

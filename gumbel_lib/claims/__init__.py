@@ -32,7 +32,8 @@ METHODS = (
     "50 digits",
 )
 # The variable that names a folder in which the notebooks of one test run share their verdicts: a
-# claim stands in its chapter and in the ledger, and all claims together take a minute.
+# claim stands in its chapter and in the ledger, and all claims together take a minute. The folder
+# must not outlive the run, since nothing in it tells of a change of the code.
 SHARED = "GUMBEL_VERDICTS"
 # Noise of the standard Gumbel's variance, so that a control with it differs in shape alone.
 NORMAL = stats.norm(scale=np.pi / np.sqrt(6))
@@ -403,12 +404,12 @@ def check(claim: Claim) -> Verdict:
     Parameters
     ----------
     claim : Claim
-        With its check, which is called twice.
+        With its check.
 
     Returns
     -------
     Verdict
-        What the two calls returned, here or, in a run of the tests, in another notebook.
+        What the two calls returned.
     """
     folder = os.environ.get(SHARED)
     place = Path(folder, f"{claim.label}.json") if folder else None

@@ -237,7 +237,7 @@ def _z_power(probs: Floats, relative: float) -> str:
 def pathwise_max(
     path: Callable[[Any, Any], Any] = lambda logits, noise: (logits + noise).max(),
 ) -> float:
-    jax = cpu_jax(double=False)
+    jax = cpu_jax(double=True)
     noise = standard_gumbel((DRAWS, LOGITS.size), rng=np.random.default_rng(15))
     slopes = jax.vmap(jax.grad(path), (None, 0))(
         jax.numpy.asarray(LOGITS), jax.numpy.asarray(noise)
