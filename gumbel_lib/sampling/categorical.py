@@ -288,8 +288,6 @@ def _short(logits: Floats, size: Any, rng: np.random.Generator) -> Any:
     comparisons, and the same noise is looked at once more with care.
     """
     # By value: an array that was pickled has a type of its own.
-    if size is None and logits.ndim and logits.dtype in (_FLOAT, _SINGLE):
-        return _first(logits, rng.standard_exponential(logits.shape))
     if logits.dtype.kind not in "fiub" or logits.dtype.itemsize > 8 or logits.ndim == 0:
         return None
     shape = logits.shape
