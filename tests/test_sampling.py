@@ -18,10 +18,21 @@ METHODS = {
     "noise, shortest": ((6,), None, None),
     "noise, shortest, rows": ((40, 50), None, None),
     "noise, shortest, several draws": ((8, 6), (40, 8), None),
+    "noise, no plan": ((40, 50), None, "no plan"),
+    "noise, no plan, several draws": ((8, 6), (40, 8), "no plan"),
     "noise": ((40, 50), None, "noise"),
-    "noise, several draws": ((8, 6), (40, 8), "noise"),
     "lines": ((900, 6), None, "lines"),
+    "lines, float32 first": ((2000, 6), None, "lines"),
+    "lines, float32 first, several draws": ((900, 12), (3, 900), "lines"),
+    "lines, some by float64": ((2000, 6), None, "lines"),
     "lines, many draws": ((100,), 999, "lines"),
+    "lines, many draws of several rows": ((90, 50), (60, 90), "lines"),
+    "columns": ((40, 50), None, "columns"),
+    "columns, several draws": ((8, 50), (40, 8), "columns"),
+    "columns, float32 first": ((300, 50), (2, 300), "columns"),
+    "columns in two steps, float32 first": ((60, 299), None, "columns"),
+    "columns in two steps, some by float64": ((60, 299), None, "columns"),
+    "columns in two steps": ((60, 299), (9, 60), "columns"),
     "sums": ((900, 50), None, "sums"),
     "sums, a power of two": ((90, 256), None, "sums"),
     "sums, few classes": ((900, 6), None, "sums"),
@@ -40,6 +51,8 @@ METHODS = {
 CONSTANTS = {
     "stretches": {"_STRETCH": 150},
     "blocks without enough tries": {"_LEAST_TRIES": 0},
+    "lines, some by float64": {"_MARGIN": 0.01},
+    "columns in two steps, some by float64": {"_MARGIN": 0.01},
     "table": {"_DRAWS_AT_ONCE": 1000},
     "blocks": {"_SLICE": 1000},
 }
@@ -69,7 +82,7 @@ def method(request, monkeypatch):
         monkeypatch.setattr(categorical, constant, value)
     if name is not None:
         monkeypatch.setattr(categorical, "_short", lambda *_: None)
-        monkeypatch.setattr(categorical, "_takes_noise", lambda *_: name == "noise")
+        monkeypatch.setattr(categorical, "_takes_noise", lambda *_: name == "no plan")
         monkeypatch.setattr(categorical, "_plan", lambda *_: getattr(categorical, f"_by_{name}"))
     return shape, size
 
@@ -207,6 +220,7 @@ def test_a_draw_follows_the_state_of_its_generator_and_advances_it(
 ):
     shape, size = STREAM_SHAPES[case]
     if case != "one task":
+        monkeypatch.setattr(categorical, "_CHUNK_SIZE", 300)
         monkeypatch.setattr(categorical, "_TASK_SIZE", 300)
     rng = np.random.Generator(BIT_GENERATORS[bit_generator]())
     saved = copy.deepcopy(rng.bit_generator.state)
@@ -225,6 +239,7 @@ def test_a_draw_follows_the_state_of_its_generator_and_advances_it(
 def test_other_states_of_one_seed_give_other_draws(case, monkeypatch):
     shape, size = STREAM_SHAPES[case]
     monkeypatch.setattr(categorical, "_TASK_SIZE", 300)
+    monkeypatch.setattr(categorical, "_CHUNK_SIZE", 300)
     drawn = set()
     for i in range(20):
         rng = np.random.Generator(np.random.PCG64(0).advance(i << 64))
@@ -235,6 +250,7 @@ def test_other_states_of_one_seed_give_other_draws(case, monkeypatch):
 @pytest.mark.parametrize("num_tasks", [2, 3])
 def test_tasks_take_nothing_else_from_the_generator(num_tasks, monkeypatch):
     monkeypatch.setattr(categorical, "_TASK_SIZE", 1)
+    monkeypatch.setattr(categorical, "_CHUNK_SIZE", 1)
     rng, other = np.random.default_rng(5), np.random.default_rng(5)
     sample_categorical(np.zeros((num_tasks, 10_000)), rng=rng)
     other.bytes(16)
@@ -244,6 +260,7 @@ def test_tasks_take_nothing_else_from_the_generator(num_tasks, monkeypatch):
 def test_the_streams_of_tasks_are_independent(monkeypatch):
     # A task a row: the same place in neighbouring tasks, and one place over all tasks.
     monkeypatch.setattr(categorical, "_TASK_SIZE", 1)
+    monkeypatch.setattr(categorical, "_CHUNK_SIZE", 1)
     draws = sample_categorical(np.zeros((400, 4)), size=(100, 400), rng=6)
     pairs = np.bincount((4 * draws[:, ::2] + draws[:, 1::2]).ravel(), minlength=16)
     assert stats.chisquare(pairs).pvalue > 1e-6
@@ -433,9 +450,78 @@ def test_an_offset_that_a_float_holds_changes_no_law(method):
 
 
 def test_each_method_is_the_fastest_somewhere():
-    shapes = itertools.product(*[[10**i for i in range(7)]] * 3)
+    shapes = itertools.product(*[[10**i for i in range(8)]] * 3)
     planned = {categorical._plan(*shape).__name__ for shape in shapes}
     assert planned == {name for name in vars(categorical) if name.startswith("_by_")}
+
+
+@pytest.mark.parametrize("kind", ["normal", "wide", "one class"])
+@pytest.mark.parametrize("shape", [(900, 12), (90, 128), (64, 129), (40, 1000), (3, 30_000)])
+def test_weights_in_float32_come_within_half_the_margin(shape, kind, monkeypatch):
+    rng = np.random.default_rng(12)
+    logits = rng.uniform(-80, 0, shape) if kind == "wide" else rng.normal(scale=2, size=shape)
+    logits[:, -1] += 8 if kind == "one class" else 0
+    shares = []
+    passed = categorical._passed
+
+    def noted(weights, levels):
+        sums = weights.cumsum(axis=1, dtype=np.float64)
+        shares.append(sums / sums[:, -1:])
+        return passed(weights, levels)
+
+    monkeypatch.setattr(categorical, "_passed", noted)
+    levels = rng.random((1 + categorical._in_two(logits.size, shape[1]), shape[0], 1))
+    for dtype in (np.dtype(np.float32), np.dtype(np.float64)):
+        categorical._into_columns(logits, levels, dtype)
+    half = len(shares) // 2
+    pairs = zip(shares[:half], shares[half:], strict=True)
+    worst = max(np.abs(single - double).max() for single, double in pairs)
+    assert 0 < worst < categorical._MARGIN / 2
+
+
+class Chosen(np.random.Generator):
+    """A generator of chosen uniforms."""
+
+    levels = np.zeros(0)
+
+    def random(self, size=None, dtype=np.float64, out=None):
+        return self.levels.reshape(size)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", ["lines", "columns", "columns in two steps"])
+def test_a_draw_next_to_a_sum_is_told_by_float64(name, dtype, monkeypatch):
+    rows = np.random.default_rng(13).normal(scale=2, size=(400, 200)).astype(dtype)
+    num_levels = 2 if name == "columns in two steps" else 1
+    if num_levels == 1:
+        rows = rows[:, :100]
+    rng, levels = Chosen(np.random.PCG64(0)), np.random.default_rng(14).random((2, 400, 1))
+    method = getattr(categorical, f"_by_{name.split()[0]}")
+    height = 200 // 64 if num_levels == 2 else 1
+    weights = np.exp((rows - rows.max(axis=1, keepdims=True)).astype(np.float64))
+    width = -(-weights.shape[1] // height)
+    weights = np.pad(weights, ((0, 0), (0, height * width - weights.shape[1])))
+    sums = weights.reshape(400, height, width).sum(axis=1).cumsum(axis=1)
+    chosen = np.random.default_rng(15).integers(0, width - 1, 400)
+    told = {}
+    for margin in (categorical._MARGIN, 0.0):
+        monkeypatch.setattr(categorical, "_MARGIN", margin)
+        told[margin] = []
+        for far in (0, 1e-16, -1e-16, 1e-12, -1e-12, 1e-8, -1e-8, 1e-7, -1e-7, 1e-6, -1e-6):
+            levels[0, :, 0] = sums[np.arange(400), chosen] / sums[:, -1] + far
+            rng.levels = np.clip(levels[:num_levels], 0, 1 - 2.0**-53)
+            indices = []
+            for few in (4, 0):
+                monkeypatch.setattr(categorical, "_FEW_SINGLE", few)
+                index = np.empty((400, 1), np.int64)
+                method(rows, index, rng, map)
+                indices.append(index)
+            method(rows.astype(np.float64), index, rng, map)  # differences are those of float64
+            assert np.array_equal(index, indices[1])
+            told[margin].append(np.count_nonzero(index != indices[0]))
+    with_margin, without = told.values()
+    assert not any(with_margin)
+    assert sum(without) > 100  # without a look at the margin float32 errs often
 
 
 @pytest.mark.parametrize(
@@ -443,6 +529,7 @@ def test_each_method_is_the_fastest_somewhere():
 )
 def test_draws_do_not_depend_on_the_threads(num_classes, num_rows, monkeypatch):
     monkeypatch.setattr(categorical, "_TASK_SIZE", 4096)
+    monkeypatch.setattr(categorical, "_CHUNK_SIZE", 4096)
     monkeypatch.setattr(categorical, "_SLICE", 4096)
     logits = np.random.default_rng(0).normal(size=(num_rows, num_classes))
     alone = sample_categorical(logits, rng=5)

@@ -31,16 +31,15 @@ Share = Callable[..., Iterable[Any]]  # `map`, or that of a pool of threads
 Method = Callable[[Floats, Indices, np.random.Generator, Share], None]
 
 # The law does not depend on these constants; time, memory and the draws of a seed do. The times
-# beside them were taken on a two-core x86-64 machine, for float64 logits of standard deviation 2.
+# beside them were taken on two-core x86-64 machines, for float64 logits of standard deviation 2.
 
-# Logits up to which one draw of each row takes noise for every class: 90 us for 16,384, where other
-# methods take 100.
-_SHORT = 1 << 14
-# Noises up to which several draws of several rows take one for every class: 12 ns each, where the
-# other methods take 30 us. Of one row a search takes 7.
-_FEW_NOISES = 1 << 11
-# Draws of a short row that are searched for in its sums without a plan, which would take 5 us.
-_FEW = 256
+# Noises, one for every class, up to which the draws are the race itself without a plan: one draw of
+# one row, or draws of several rows. 12 ns each, where other methods take 30 us or more. And those
+# up to which a plan may choose it.
+_NOISES_OF_A_ROW, _FEW_NOISES, _MOST_NOISES = 1 << 13, 1 << 11, 1 << 14
+# Draws of so many rows that are searched for in the sums of each without a plan, which would take
+# 5 us. Of more rows, a method without a call for each row is faster.
+_FEW, _FEW_ROWS = 1 << 11, 16
 # A perturbed logit between these has its noise to 2**-33.
 _LOW, _HIGH = -(2.0**20), 2.0**20
 # The defaults of `axis` and `workers`, which are told from other numbers by identity: True is no 1.
@@ -51,6 +50,8 @@ _FLOAT, _SINGLE = np.dtype(np.float64), np.dtype(np.float32)
 _LINES = 256
 # Classes up to which no block is worth a try.
 _LEAST_BLOCKS = 128
+# Draws of all rows that are compared with all lines in one call; of more, a call a line is as fast.
+_AT_ONCE = 1 << 12
 # Neighbouring classes that are summed together, for a row or draws beyond the cache. With 4096 or
 # 16,384 the time is within a fifth.
 _STRETCH = 1 << 13
@@ -73,17 +74,29 @@ _CHUNK_SIZE, _TASK_SIZE, _TASK_LOGITS = 1 << 16, 1 << 18, 1 << 21
 # Classes that a look-up in a table passes one by one, before a binary search finishes the few draws
 # that are still open. 1e6 draws of 1e5 classes take 15 ms with 8 steps, 22 ms with 2.
 _STEPS = 8
-# Lines in which a row is laid out, 4 to 16 as good, and rows up to which each is searched alone
-# where few draws are made.
-_HEIGHT, _FEW_ROWS = 8, 8
+# Lines in which a row is laid out, 4 to 16 as good.
+_HEIGHT = 8
 # Guides of a table. To make one takes 2.5 ns, and a draw that a guide leaves open 30, so that of d
 # draws of K classes some 2 sqrt(d K) serve best; beyond two a class they leave the cache.
 _GUIDES_IN_CACHE = 1 << 15
+# Classes up to which a draw passes the sums of all; most classes of a column in longer rows, and
+# columns of a row that has fewer: NumPy adds short lines slowly. Draws of a row up to which it may
+# be worth while to pass all columns.
+_ONE_LINE, _COLUMN, _COLUMNS, _MOST_PASSES = 128, 16, 64, 128
+# Draws of a row up to which, and logits from which, the weights are float32 at first: exponentials
+# of float64 take four times as long, but for AVX-512, and a look at the margin takes 30 us.
+_FEW_SINGLE, _MANY_SINGLE = 4, 1 << 13
+# How near to a sum, as a share of the total, float32 may put a draw on its wrong side. A difference
+# of up to 87 from the largest logit is rounded to 87 * 2**-24, its exponential to 5 * 2**-24, a sum
+# of 16 weights to 16 * 2**-24. Weights below exp(-87) come to less than the last bit of a uniform.
+_MARGIN = 2.0**-17
+# What is said of float64, which tells all draws as the method is defined.
+_SURELY = np.zeros(1, np.bool_)
 # Probability from which a class is told from the others before they are. That takes 40 us for a
 # row, in place of 4 ns a class and 40 a draw, so it is tried where these come to more. Where they
 # come to less, a uniform tells each draw of the rows that expect at most one other, 7 ns; for fewer
-# draws than these it gains nothing.
-_SURE, _SURE_TAKES, _LEAST_SURE = 0.75, 40_000, 16
+# draws than these it gains nothing, nor for lines of fewer classes.
+_SURE, _SURE_TAKES, _LEAST_SURE, _LEAST_TOLD = 0.75, 40_000, 16, 32
 # Draws that look up a table, or that race by blocks, at once: 0.25 MB an array; where few draws
 # race, they make more tries each.
 _DRAWS_AT_ONCE = 1 << 15
@@ -143,36 +156,50 @@ def sample_categorical(
 
     Notes
     -----
-    One draw of each row takes noise up to 16,384 logits in all, several draws of several rows up to
-    2048 noises, and up to 256 draws of each of up to 8 rows, of up to 16,384 logits in all, a
-    search. Beyond that the time of each method is predicted in microseconds, and the least one is
-    taken. With N rows, K classes and d draws a row, f = K / 1e5 and bits = log2(K):
+    One draw of one row takes noise for every class up to 8192 classes, several rows or draws up to
+    2048 noises in all, and up to 2048 draws of up to 16 rows a search. Beyond that the time of each
+    method is predicted in microseconds, and the least one is taken. With N rows, K classes and d
+    draws a row, f = K / 1e5:
 
     .. table:: The predicted time of each method, in microseconds.
 
        =================================================== =========================================
        method                                              prediction
        =================================================== =========================================
-       lines: sums class by class, for many rows at once,  12 + N (0.001 K + (0.0025 + 0.0003 K) d)
-       up to 256 classes                                   + 2.1 K (1 + N (K + d) / 65536)
-       sums: each row in 8 lines; a search over columns,   46 + N (0.2 + 0.0025 K + d (0.0135
-       one down a column                                   + 0.0016 bits) (1 + min(d / 1e5, 1)
-                                                           + min(f, 3)))
-       search: a binary search of a row's cumulative sums  12 + N (0.75 + 0.005 K
-                                                           + 0.0048 d (1 + bits) (1 + 0.2 f))
-       table: the indexed inverse CDF, which begins each   4 + N (21 + 0.0064 sqrt(K d)
-       search at a guide                                   + (0.007 + 0.002 min(f / 4, 1)) K
-                                                           + (0.0065 + 0.003 min(f, 4)) d)
-       blocks: the race above, more than 128 classes       80 + N (0.0003 K
-                                                           + d (1.4 + 0.035 min(sqrt(K), 320)))
-       stretches: sums over 8192 neighbours, then inside   N (20 + 0.002 K + 0.04 d
-       those that hold draws                               + 45 min(d, K / 8192))
+       noise: the Gumbel-max trick, one draw of each row,  17 + 0.018 N K
+       up to 16,384 noises
+       lines: sums class by class, for many rows at once,  55 + 1.1 K (1 + N (K + d) / 65536)
+       up to 256 classes                                   + N (w K + (0.0085 + 0.00075 K) d),
+                                                           w 0.01 or 0.02
+       columns: a draw passes all sums of a row, or those  56 + N (0.11 + w K
+       of its columns and then those inside one, up to     + (0.032 + 0.0012 K) d), or in two steps
+       128 draws                                           136 + N (0.11 + w K
+                                                           + (0.22 + 0.00008 K) d), w 0.007 or
+                                                           0.0124
+       sums: each row in 8 lines; a search over columns,   165 + N (0.18 + 0.017 K + 0.046 d
+       one down a column                                   (1 + min(d / 1e5, 1) + min(f, 3)))
+       search: a binary search of a row's cumulative sums  52 + N (1.9 + (0.0163
+                                                           + 0.0005 min(f, 4)) K
+                                                           + 0.0085 d (1 + log2(K)) (1 + 0.2 f))
+       table: the indexed inverse CDF, which begins each   50 + N (79 + 0.019 sqrt(K d)
+       search at a guide                                   + (0.0205 + 0.0018 min(f / 4, 1)) K
+                                                           + (0.0126 + 0.01 min(f, 4)) d)
+       blocks: the race above, more than 128 classes, in   340 + N (0.0009 K
+       B blocks                                            + d (1.6 + 0.075 min(sqrt(K), 320))
+                                                           + 0.03 (B + d))
+       stretches: sums over 8192 neighbours, then inside   N (86 + 0.012 K + 0.064 d
+       those that hold draws                               + 170 min(d, K / 8192))
        =================================================== =========================================
 
-    The predictions were fitted on one x86-64 machine to logits of standard deviation 2; elsewhere
-    they may miss the fastest method, not the law. Where a class of a row is so likely that at most
-    one of its draws, or a quarter of many, is expected to be another, lines, sums, search and table
-    first draw which draws are others, and take far less than predicted.
+    The predictions were fitted on one x86-64 machine, with AVX2, to logits of standard deviation 2;
+    elsewhere they may miss the fastest method, not the law. Where a class of a row is so likely
+    that at most one of its draws, or a quarter of many, is expected to be another, lines, sums,
+    search and table first draw which draws are others, and take far less than predicted.
+
+    Columns go in two steps from 129 classes and 8192 logits on. From so many logits, and for up to
+    four draws of a row, lines and columns take their weights in float32 at first, which is faster
+    (the lesser w). A row with a draw so near to a sum that rounding might tell its class, within
+    2**-17 of the total, is looked at once more in float64. So the draws are those of float64.
 
     The race has sqrt(2K) blocks, rounded up to a power of two: up to 1024 of them hold every n-th
     class, where n is their number, more hold neighbours. Draws that are still open after K/16
@@ -180,11 +207,11 @@ def sample_categorical(
     depend on how many tries it takes, so the law stays exact.
 
     Beside logits and result, a thread holds up to some 5 MB, and what one row takes: 8 bytes a
-    class for search, 9 for sums and 40 for the table, of at most 4 million classes, or a few
-    numbers for each block, and 8 bytes or more for each draw. Logits are rounded to float64, and so
-    are their differences from the largest and the exponentials. Rows that share no stride, such as
-    those of a middle axis, are copied a few at a time; lists, bfloat16, longdouble and arrays of
-    other libraries are copied once.
+    class for search, 9 for sums, 18 for columns and 40 for the table, of at most 4 million classes,
+    or a few numbers for each block, and 8 bytes or more for each draw. Logits are rounded to
+    float64, and so are their differences from the largest and the exponentials. Rows that share no
+    stride, such as those of a middle axis, are copied a few at a time; lists, bfloat16, longdouble
+    and arrays of other libraries are copied once.
 
     With more than one task, each task's stream is a child of a seed sequence made of 128 bits
     drawn from the generator.
@@ -211,9 +238,14 @@ def sample_categorical(
         and type(rng) is _GENERATOR
         and axis is _LAST
         and workers is _ALONE
-        and 0 < (count := logits.size) <= _SHORT
+        and 0 < (count := logits.size) <= _CHUNK_SIZE
     ):
-        if size is None and logits.ndim == 1 and logits.dtype in (_FLOAT, _SINGLE):
+        if (
+            size is None
+            and logits.ndim == 1
+            and count <= _NOISES_OF_A_ROW
+            and logits.dtype in (_FLOAT, _SINGLE)
+        ):
             arrivals = rng.standard_exponential(count)
             keys = logits - np.log(arrivals)
             index = keys.argmax()
@@ -290,9 +322,9 @@ def _short(logits: Floats, size: Any, rng: np.random.Generator) -> Any:
     # By value: an array that was pickled has a type of its own.
     if logits.dtype.kind not in "fiub" or logits.dtype.itemsize > 8 or logits.ndim == 0:
         return None
-    shape = logits.shape
+    *batch, width = shape = logits.shape
+    num_rows, lengths = logits.size // width, shape[:-1]
     if size is not None:
-        *batch, width = shape
         lengths = (size,) if type(size) is int else size
         if not (
             type(lengths) is tuple
@@ -300,18 +332,23 @@ def _short(logits: Floats, size: Any, rng: np.random.Generator) -> Any:
             and all(type(length) is int and length > 0 for length in lengths)
         ):
             return None
-        num_rows, num_draws = logits.size // width, math.prod(lengths)
-        if num_rows > 1 and any(
-            own not in (1, n) for own, n in zip(batch[::-1], lengths[::-1], strict=False)
-        ):
+        pairs = zip(batch[::-1], lengths[::-1], strict=False)
+        if num_rows > 1 and any(own not in (1, length) for own, length in pairs):
             return None
-        repeated = num_draws / num_rows
-        if not _takes_noise(num_rows, width, repeated):
-            apart = num_rows == 1 or lengths[len(lengths) - len(batch) :] == tuple(batch)
-            few = apart and _searches_few(num_rows, width, repeated)
-            return _search_few(logits.reshape(num_rows, width), lengths, rng) if few else None
-        shape = (*lengths, width)
-    return _first(logits, rng.standard_exponential(shape))
+    repeated = 1 if size is None else math.prod(lengths) // num_rows
+    if _takes_noise(num_rows, width, repeated):
+        return _first(logits, rng.standard_exponential((*lengths, width)))
+    # In one chunk, and the last axes of the result are those of the rows.
+    apart = num_rows == 1 or lengths[len(lengths) - len(batch) :] == tuple(batch)
+    if not apart or num_rows * (width + repeated) > _CHUNK_SIZE:
+        return None
+    rows = logits.reshape(num_rows, width)
+    if _searches_few(num_rows, width, repeated):
+        return _search_few(rows, lengths, rng)
+    drawn = np.empty((num_rows, repeated), np.int64)
+    with np.errstate(over="ignore", under="ignore"):
+        _plan(num_rows, width, repeated)(rows, drawn, rng, map)
+    return drawn.T.reshape(lengths)[()]
 
 
 def _first(logits: Floats, arrivals: NDArray[np.float64]) -> Any:
@@ -360,18 +397,18 @@ def _search_few(rows: Floats, shape: tuple[int, ...], rng: np.random.Generator) 
     return drawn.reshape(shape)
 
 
-def _takes_noise(num_rows: int, num_classes: int, repeated: float) -> bool:
+def _takes_noise(num_rows: int, num_classes: int, repeated: int) -> bool:
     """Whether noise for every class takes the least time: of so few numbers, calls take most."""
-    noises = num_rows * num_classes * repeated
-    if repeated == 1:
-        return noises <= _SHORT
-    return num_rows > 1 and noises <= _FEW_NOISES
+    if num_rows == repeated == 1:
+        return num_classes <= _NOISES_OF_A_ROW
+    return num_rows > 1 and num_rows * num_classes * repeated <= _FEW_NOISES
 
 
-def _searches_few(num_rows: int, num_classes: int, repeated: float) -> bool:
+def _searches_few(num_rows: int, num_classes: int, repeated: int) -> bool:
     """Whether so few draws are searched for in the sums of each row without a plan."""
-    few = repeated <= _FEW and num_rows <= _FEW_ROWS
-    return few and num_rows * num_classes <= _SHORT
+    logits, draws = num_rows * num_classes, num_rows * repeated
+    few = repeated > 1 and num_rows <= _FEW_ROWS and draws <= _FEW
+    return few and not _rounds_first(logits, repeated) and logits + draws <= _CHUNK_SIZE
 
 
 @functools.lru_cache(maxsize=1024)  # a prediction takes 3 us
@@ -386,29 +423,50 @@ def _plan(num_rows: int, num_classes: int, repeated: int) -> Method:
 def _predicted(num_rows: int, num_classes: int, repeated: int) -> dict[Method, float]:
     """Microseconds that each method takes: for the call, a row, a class and a draw.
 
-    Fitted to times of 290 shapes. Searches and tables of long rows leave the cache.
+    Fitted to times of 750 shapes. Searches and tables of long rows leave the cache.
     """
     rows, classes, draws = float(num_rows), float(num_classes), float(repeated)
-    far, bits = classes / 1e5, math.log2(classes)
-    once = min(draws, classes / _STRETCH)  # stretches that hold a draw
+    logits, far = rows * classes, classes / 1e5
+    single = _rounds_first(num_rows * num_classes, repeated)
     times: dict[Method, float] = {}
-    times[_by_stretches] = rows * (20 + 0.002 * classes + 45 * once + 0.04 * draws)
-    if num_classes > _LEAST_BLOCKS:
-        tries = 1.4 + 0.035 * min(math.sqrt(classes), 320)
-        times[_by_blocks] = 80 + rows * (0.0003 * classes + tries * draws)
+    if repeated == 1 and logits <= _MOST_NOISES:
+        times[_by_noise] = 17 + 0.018 * logits
     if num_classes <= _LINES:
-        lines = 2.1 * classes * (1 + rows * (classes + draws) / _CHUNK_SIZE)
-        count = (0.0025 + 0.0003 * classes) * draws
-        times[_by_lines] = 12 + lines + rows * (0.001 * classes + count)
-    if num_classes <= _MOST_HELD:
-        find = 0.0048 * (1 + bits) * (1 + 0.2 * far)
-        times[_by_search] = 12 + rows * (0.75 + 0.005 * classes + find * draws)
-        make, look = 0.007 + 0.002 * min(far / 4, 1), 0.0065 + 0.003 * min(far, 4)
-        guides = 0.0064 * math.sqrt(classes * draws)
-        times[_by_table] = 4 + rows * (21 + make * classes + guides + look * draws)
-        fall = (0.0135 + 0.0016 * bits) * (1 + min(draws / 1e5, 1) + min(far, 3))
-        times[_by_sums] = 46 + rows * (0.2 + 0.0025 * classes + fall * draws)
+        lines = 1.1 * classes * (1 + rows * (classes + draws) / _CHUNK_SIZE)
+        weigh, count = 0.01 if single else 0.02, 0.0085 + 0.00075 * classes
+        times[_by_lines] = 55 + lines + rows * (weigh * classes + count * draws)
+    if num_classes > _LEAST_BLOCKS:
+        tries = 1.6 + 0.075 * min(math.sqrt(classes), 320)
+        chunks = 0.03 * (num_blocks_of(num_classes) + draws)
+        times[_by_blocks] = 340 + rows * (0.0009 * classes + tries * draws + chunks)
+    once = min(draws, classes / _STRETCH)  # stretches that hold a draw
+    times[_by_stretches] = rows * (86 + 0.012 * classes + 170 * once + 0.064 * draws)
+    if num_classes > _MOST_HELD:
+        return times
+    weigh = 0.007 if single else 0.0124
+    if repeated <= _MOST_PASSES:
+        two = _in_two(num_rows * num_classes, num_classes)
+        call, step = (136, 0.22 + 0.00008 * classes) if two else (56, 0.032 + 0.0012 * classes)
+        times[_by_columns] = call + rows * (0.11 + weigh * classes + step * draws)
+    fall = 0.046 * (1 + min(draws / 1e5, 1) + min(far, 3))
+    times[_by_sums] = 165 + rows * (0.18 + 0.017 * classes + fall * draws)
+    find = 0.0085 * (1 + math.log2(classes)) * (1 + 0.2 * far)
+    weigh = 0.0163 + 0.0005 * min(far, 4)
+    times[_by_search] = 52 + rows * (1.9 + weigh * classes + find * draws)
+    make, look = 0.0205 + 0.0018 * min(far / 4, 1), 0.0126 + 0.01 * min(far, 4)
+    guides = 0.019 * math.sqrt(classes * draws)
+    times[_by_table] = 50 + rows * (79 + make * classes + guides + look * draws)
     return times
+
+
+def _rounds_first(num_logits: int, repeated: int) -> bool:
+    """Whether the weights are float32 at first."""
+    return repeated <= _FEW_SINGLE and num_logits >= _MANY_SINGLE
+
+
+def _in_two(num_logits: int, num_classes: int) -> bool:
+    """Whether `_by_columns` finds a column first."""
+    return num_classes > _ONE_LINE and num_logits >= _MANY_SINGLE
 
 
 def _weights(rows: Floats, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
@@ -452,19 +510,44 @@ def _winners(logits: Floats, arrivals: NDArray[np.float64]) -> Indices:
     return index
 
 
+def _by_noise(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
+    """The Gumbel-max trick, for one draw of each row."""
+    index[:, 0] = _first(rows, rng.standard_exponential(rows.shape))
+
+
 def _by_lines(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
     """The number of cumulative sums that a uniform reaches, with a contiguous line a class."""
     weights = np.array(rows.T, np.float64, order="C")
     row_max = weights.max(axis=0)
     check_row_max(row_max)
-    weights -= row_max
-    np.exp(weights, out=weights)
-    if _settles_sure(weights.T, rows, index, rng, share, _by_lines):
-        return
+    repeated = index.shape[1]
+    single = _rounds_first(rows.size, repeated)
+    if single:
+        rounded = np.subtract(
+            weights, row_max, out=np.empty(weights.shape, _SINGLE), casting="same_kind"
+        )
+        weights[:] = np.exp(rounded, out=rounded)
+    else:
+        weights -= row_max
+        np.exp(weights, out=weights)
+        # Of fewer classes, all draws take as long as to tell which of them are sure.
+        told = len(weights) >= _LEAST_TOLD
+        if told and _settles_sure(weights.T, rows, index, rng, share, _by_lines):
+            return
     for below, line in pairwise(weights):
         line += below
+    if single or index.size <= _AT_ONCE:
+        levels = np.array(rng.random(index.shape).T, order="C")
+        reached = (levels - _MARGIN if single else levels) * weights[-1]
+        count = _number(weights[:-1, None] <= reached)
+        index[:] = count.T
+        if single:
+            reached += 2 * _MARGIN * weights[-1]
+            doubtful = (_number(weights[:-1, None] <= reached) != count).any(axis=0)
+            if doubtful.any():
+                index[doubtful] = _into_columns(rows[doubtful], levels.T[None, doubtful], _FLOAT)[0]
+        return
     # The longer of the two axes lies last, where NumPy's loops are fast.
-    repeated = index.shape[1]
     wide = repeated > len(rows)
     lines = weights[:, :, None] if wide else weights[:, None]
     step = max(1, _DRAWS_AT_ONCE // len(rows))
@@ -477,6 +560,67 @@ def _by_lines(rows: Floats, index: Indices, rng: np.random.Generator, share: Sha
             np.less_equal(line, reached, out=passed)
             count += passed.view(np.uint8)
         drawn[:] = count
+
+
+def _number(passed: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """How many of up to 255 lines are passed."""
+    flat = passed.view(np.uint8).reshape(len(passed), math.prod(passed.shape[1:]))
+    number: NDArray[np.uint8] = np.add.reduce(flat, axis=0, dtype=np.uint8)
+    return number.reshape(passed.shape[1:])
+
+
+def _by_columns(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
+    """Sums over columns of each row, all passed by a draw at once, then those inside a column."""
+    levels = rng.random((1 + _in_two(rows.size, rows.shape[1]), *index.shape))
+    if not _rounds_first(rows.size, index.shape[1]):
+        index[:] = _into_columns(rows, levels, _FLOAT)[0]
+        return
+    index[:], doubtful = _into_columns(rows, levels, _SINGLE)
+    if doubtful.any():
+        index[doubtful] = _into_columns(rows[doubtful], levels[:, doubtful], _FLOAT)[0]
+
+
+def _into_columns(
+    rows: Floats, levels: NDArray[np.float64], dtype: np.dtype[Any]
+) -> tuple[Indices, NDArray[np.bool_]]:
+    """The class that each uniform tells, and the rows of which rounding may have told one."""
+    num_rows, num_classes = rows.shape
+    row_max = np.maximum.reduce(rows, axis=1, keepdims=True)
+    if dtype == _FLOAT or row_max.dtype != _SINGLE:
+        row_max = row_max.astype(np.float64, copy=False)  # and so are the differences
+    check_row_max(row_max[:, 0])
+    if len(levels) == 1:
+        weights = np.subtract(rows, row_max, out=np.empty(rows.shape, dtype), casting="same_kind")
+        return _passed(np.exp(weights, out=weights), levels[0])
+    height = min(_COLUMN, max(2, num_classes // _COLUMNS))
+    width = -(-num_classes // height)
+    weights = np.empty((num_rows, height, width), dtype)
+    flat = weights.reshape(num_rows, -1)
+    flat[:, num_classes:] = 0
+    flat = flat[:, :num_classes]
+    np.exp(np.subtract(rows, row_max, out=flat, casting="same_kind"), out=flat)
+    column, doubtful = _passed(np.add.reduce(weights, axis=1), levels[0])
+    inside = weights[np.arange(num_rows)[:, None], :, column].reshape(-1, height)
+    line, unsure = _passed(inside, levels[1].reshape(-1, 1))
+    line = line.reshape(column.shape)
+    line *= width
+    line += column
+    if unsure is not _SURELY:
+        doubtful |= unsure.reshape(column.shape).any(axis=1)
+    return line, doubtful
+
+
+def _passed(weights: Floats, levels: NDArray[np.float64]) -> tuple[Indices, NDArray[np.bool_]]:
+    """The first sum of a row above each level, and whether float32 may err for one of them."""
+    sums = weights.cumsum(axis=1, dtype=np.float64)
+    total = sums[:, -1:]
+    if weights.dtype == _FLOAT:
+        index: Indices = (sums[:, None] > (levels * total)[:, :, None]).argmax(axis=2)
+        return index, _SURELY
+    reached = (levels - _MARGIN) * total
+    index = (sums[:, None] > reached[:, :, None]).argmax(axis=2)
+    reached += 2 * _MARGIN * total
+    return index, (sums[np.arange(len(sums))[:, None], index] <= reached).any(axis=1)
 
 
 def _by_sums(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
@@ -498,7 +642,7 @@ def _by_sums(rows: Floats, index: Indices, rng: np.random.Generator, share: Shar
     levels = rng.random((2, num_rows, repeated))
     levels[0] *= sums[:, width - 1 : width]
     row = np.arange(num_rows)[:, None]
-    if num_rows <= _FEW_ROWS and index.size <= _FEW:
+    if num_rows <= _HEIGHT and index.size <= 256:
         column = np.empty_like(index)
         for i in range(num_rows):
             column[i] = sums[i, :width].searchsorted(levels[0, i], side="right")
@@ -591,18 +735,15 @@ def _settles_sure(
     drawn = np.empty((len(weights), repeated), np.int64)
     drawn[:] = likeliest[:, None]
     if each:
-        other = rng.random(drawn.shape) < chance[:, None]
-        counts = np.count_nonzero(other, axis=1)
+        row, place = np.nonzero(rng.random(drawn.shape) < chance[:, None])
+        drawn[row, place] = _passed(weights[row], rng.random((row.size, 1)))[0][:, 0]
     else:
         counts = rng.binomial(repeated, chance)
-    for i in np.flatnonzero(counts).tolist():
-        count = int(counts[i])
-        if each:
-            places = np.flatnonzero(other[i])
-        else:
-            places = rng.choice(repeated, count, replace=False, shuffle=False)
-        sums = weights[i].cumsum()
-        drawn[i, places] = sums.searchsorted(rng.random(count) * sums[-1], side="right")
+        for i in np.flatnonzero(counts).tolist():
+            places = rng.choice(repeated, counts[i], replace=False, shuffle=False)
+            sums = weights[i].cumsum()
+            levels = rng.random(places.size) * sums[-1]
+            drawn[i, places] = sums.searchsorted(levels, side="right")
     index[sure] = drawn
     return True
 
