@@ -409,6 +409,7 @@ def test_the_shortest_way_draws_what_the_plan_would(shape, dtype):
     row = logits.reshape(-1, shape[-1])[0]
     cases = [(logits, None), (row, 1), (row, 256), (row, 257), (row, (16, 16)), (row[None], 99)]
     cases += [(logits, (5, *shape[:-1])), (logits[..., None, :], (*shape[:-1], 7))]
+    cases += [(logits, (900, *shape[:-1]))]  # more than a chunk, if there are many rows
     cases += [(row[None], (99, 1)), (row[None, None], (9, 2, 3)), (row, ()), (row[None], (0, 1))]
     few = np.stack([row, row[::-1], row])
     cases += [(few, (99, 3)), (few[:, None], (3, 99)), (few[None], (256, 1, 3)), (few, (257, 3))]
@@ -511,8 +512,8 @@ def test_a_draw_next_to_a_sum_is_told_by_float64(name, dtype, monkeypatch):
             levels[0, :, 0] = sums[np.arange(400), chosen] / sums[:, -1] + far
             rng.levels = np.clip(levels[:num_levels], 0, 1 - 2.0**-53)
             indices = []
-            for few in (4, 0):
-                monkeypatch.setattr(categorical, "_FEW_SINGLE", few)
+            for few in (True, False):
+                monkeypatch.setattr(categorical, "_rounds_first", lambda *_, few=few: few)
                 index = np.empty((400, 1), np.int64)
                 method(rows, index, rng, map)
                 indices.append(index)

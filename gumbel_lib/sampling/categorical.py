@@ -34,9 +34,9 @@ Method = Callable[[Floats, Indices, np.random.Generator, Share], None]
 # beside them were taken on two-core x86-64 machines, for float64 logits of standard deviation 2.
 
 # Noises, one for every class, up to which the draws are the race itself without a plan: one draw of
-# one row, or draws of several rows. 12 ns each, where other methods take 30 us or more. And those
-# up to which a plan may choose it.
-_NOISES_OF_A_ROW, _FEW_NOISES, _MOST_NOISES = 1 << 13, 1 << 11, 1 << 14
+# one row, others of one row, and those of several. A noise takes 12 ns, other methods 30 us or more
+# and a search of one row 10. And those up to which a plan may choose it.
+_NOISES_OF_A_ROW, _FEW_OF_A_ROW, _FEW_NOISES, _MOST_NOISES = 1 << 13, 1 << 9, 1 << 11, 1 << 14
 # Draws of so many rows that are searched for in the sums of each without a plan, which would take
 # 5 us. Of more rows, a method without a call for each row is faster.
 _FEW, _FEW_ROWS = 1 << 11, 16
@@ -83,13 +83,15 @@ _GUIDES_IN_CACHE = 1 << 15
 # columns of a row that has fewer: NumPy adds short lines slowly. Draws of a row up to which it may
 # be worth while to pass all columns.
 _ONE_LINE, _COLUMN, _COLUMNS, _MOST_PASSES = 128, 16, 64, 128
-# Draws of a row up to which, and logits from which, the weights are float32 at first: exponentials
-# of float64 take four times as long, but for AVX-512, and a look at the margin takes 30 us.
-_FEW_SINGLE, _MANY_SINGLE = 4, 1 << 13
+# Logits from which weights may be float32 at first, draws of a row up to which they are, and the
+# classes a draw that it takes: exponentials of float64 take four times as long, but for AVX-512,
+# while a look at the margin takes 30 us and some ns a draw.
+_MANY_SINGLE, _FEW_SINGLE, _CLASSES_SINGLE = 1 << 13, 16, 16
 # How near to a sum, as a share of the total, float32 may put a draw on its wrong side. A difference
-# of up to 87 from the largest logit is rounded to 87 * 2**-24, its exponential to 5 * 2**-24, a sum
-# of 16 weights to 16 * 2**-24. Weights below exp(-87) come to less than the last bit of a uniform.
-_MARGIN = 2.0**-17
+# d from the largest logit is rounded to d * 2**-24, its exponential to 5 * 2**-24, a sum of 16
+# weights to 16 * 2**-24. The weighted mean of d is at most log(K), up to 15.3; a column of less
+# than twice the margin tells no draw for sure, and in the others it is at most log(16 / 2**-17).
+_MARGIN = 2.0**-18
 # What is said of float64, which tells all draws as the method is defined.
 _SURELY = np.zeros(1, np.bool_)
 # Probability from which a class is told from the others before they are. That takes 40 us for a
@@ -156,10 +158,10 @@ def sample_categorical(
 
     Notes
     -----
-    One draw of one row takes noise for every class up to 8192 classes, several rows or draws up to
-    2048 noises in all, and up to 2048 draws of up to 16 rows a search. Beyond that the time of each
-    method is predicted in microseconds, and the least one is taken. With N rows, K classes and d
-    draws a row, f = K / 1e5:
+    One draw of one row takes noise for every class up to 8192 classes, several draws of it up to
+    512 noises in all, those of several rows up to 2048; and up to 2048 draws of up to 16 rows take
+    a search. Beyond that the time of each method is predicted in microseconds, and the least one is
+    taken. With N rows, K classes and d draws a row, f = K / 1e5:
 
     .. table:: The predicted time of each method, in microseconds.
 
@@ -185,7 +187,7 @@ def sample_categorical(
        search at a guide                                   + (0.0205 + 0.0018 min(f / 4, 1)) K
                                                            + (0.0126 + 0.01 min(f, 4)) d)
        blocks: the race above, more than 128 classes, in   340 + N (0.0009 K
-       B blocks                                            + d (1.6 + 0.075 min(sqrt(K), 320))
+       B blocks                                            + d (2.5 + 0.12 min(sqrt(K), 320))
                                                            + 0.03 (B + d))
        stretches: sums over 8192 neighbours, then inside   N (86 + 0.012 K + 0.064 d
        those that hold draws                               + 170 min(d, K / 8192))
@@ -196,10 +198,11 @@ def sample_categorical(
     that at most one of its draws, or a quarter of many, is expected to be another, lines, sums,
     search and table first draw which draws are others, and take far less than predicted.
 
-    Columns go in two steps from 129 classes and 8192 logits on. From so many logits, and for up to
-    four draws of a row, lines and columns take their weights in float32 at first, which is faster
-    (the lesser w). A row with a draw so near to a sum that rounding might tell its class, within
-    2**-17 of the total, is looked at once more in float64. So the draws are those of float64.
+    Columns go in two steps from 129 classes and 8192 logits on. From so many logits, lines take
+    their weights in float32 at first for one draw of each row, and columns for up to K/16 draws, at
+    most 16: that is the lesser w. A row with a draw so near to a sum that rounding might tell its
+    class, within 2**-18 of the total, is looked at once more in float64. So the draws are those of
+    float64.
 
     The race has sqrt(2K) blocks, rounded up to a power of two: up to 1024 of them hold every n-th
     class, where n is their number, more hold neighbours. Draws that are still open after K/16
@@ -322,32 +325,37 @@ def _short(logits: Floats, size: Any, rng: np.random.Generator) -> Any:
     # By value: an array that was pickled has a type of its own.
     if logits.dtype.kind not in "fiub" or logits.dtype.itemsize > 8 or logits.ndim == 0:
         return None
-    *batch, width = shape = logits.shape
-    num_rows, lengths = logits.size // width, shape[:-1]
+    shape = logits.shape
+    batch, width = shape[:-1], shape[-1]
+    num_rows, repeated, lengths, apart = logits.size // width, 1, batch, True
     if size is not None:
         lengths = (size,) if type(size) is int else size
-        if not (
-            type(lengths) is tuple
-            and len(batch) <= len(lengths) < MOST_AXES
-            and all(type(length) is int and length > 0 for length in lengths)
-        ):
+        if type(lengths) is not tuple or not len(batch) <= len(lengths) < MOST_AXES:
             return None
+        num_draws = 1
+        for length in lengths:
+            if type(length) is not int or length <= 0:
+                return None
+            num_draws *= length
+        # The last axes of the result are those of the rows.
+        apart = num_rows == 1 or lengths[len(lengths) - len(batch) :] == batch
         pairs = zip(batch[::-1], lengths[::-1], strict=False)
-        if num_rows > 1 and any(own not in (1, length) for own, length in pairs):
+        if not apart and any(own not in (1, length) for own, length in pairs):
             return None
-    repeated = 1 if size is None else math.prod(lengths) // num_rows
+        repeated = num_draws // num_rows
     if _takes_noise(num_rows, width, repeated):
         return _first(logits, rng.standard_exponential((*lengths, width)))
-    # In one chunk, and the last axes of the result are those of the rows.
-    apart = num_rows == 1 or lengths[len(lengths) - len(batch) :] == tuple(batch)
     if not apart or num_rows * (width + repeated) > _CHUNK_SIZE:
         return None
     rows = logits.reshape(num_rows, width)
     if _searches_few(num_rows, width, repeated):
         return _search_few(rows, lengths, rng)
+    method = _plan(num_rows, width, repeated)
+    if method is _by_noise:
+        return _first(logits, rng.standard_exponential(shape))
     drawn = np.empty((num_rows, repeated), np.int64)
     with np.errstate(over="ignore", under="ignore"):
-        _plan(num_rows, width, repeated)(rows, drawn, rng, map)
+        method(rows, drawn, rng, map)
     return drawn.T.reshape(lengths)[()]
 
 
@@ -399,16 +407,19 @@ def _search_few(rows: Floats, shape: tuple[int, ...], rng: np.random.Generator) 
 
 def _takes_noise(num_rows: int, num_classes: int, repeated: int) -> bool:
     """Whether noise for every class takes the least time: of so few numbers, calls take most."""
-    if num_rows == repeated == 1:
-        return num_classes <= _NOISES_OF_A_ROW
-    return num_rows > 1 and num_rows * num_classes * repeated <= _FEW_NOISES
+    most = _FEW_NOISES
+    if num_rows == 1:
+        most = _NOISES_OF_A_ROW if repeated == 1 else _FEW_OF_A_ROW
+    return num_rows * num_classes * repeated <= most
 
 
 def _searches_few(num_rows: int, num_classes: int, repeated: int) -> bool:
     """Whether so few draws are searched for in the sums of each row without a plan."""
     logits, draws = num_rows * num_classes, num_rows * repeated
     few = repeated > 1 and num_rows <= _FEW_ROWS and draws <= _FEW
-    return few and not _rounds_first(logits, repeated) and logits + draws <= _CHUNK_SIZE
+    return (
+        few and not _rounds_first(logits, num_classes, repeated) and logits + draws <= _CHUNK_SIZE
+    )
 
 
 @functools.lru_cache(maxsize=1024)  # a prediction takes 3 us
@@ -427,16 +438,16 @@ def _predicted(num_rows: int, num_classes: int, repeated: int) -> dict[Method, f
     """
     rows, classes, draws = float(num_rows), float(num_classes), float(repeated)
     logits, far = rows * classes, classes / 1e5
-    single = _rounds_first(num_rows * num_classes, repeated)
+    single = _rounds_first(num_rows * num_classes, num_classes, repeated)
     times: dict[Method, float] = {}
     if repeated == 1 and logits <= _MOST_NOISES:
         times[_by_noise] = 17 + 0.018 * logits
     if num_classes <= _LINES:
         lines = 1.1 * classes * (1 + rows * (classes + draws) / _CHUNK_SIZE)
-        weigh, count = 0.01 if single else 0.02, 0.0085 + 0.00075 * classes
+        weigh, count = 0.01 if single and repeated == 1 else 0.02, 0.0085 + 0.00075 * classes
         times[_by_lines] = 55 + lines + rows * (weigh * classes + count * draws)
     if num_classes > _LEAST_BLOCKS:
-        tries = 1.6 + 0.075 * min(math.sqrt(classes), 320)
+        tries = 2.5 + 0.12 * min(math.sqrt(classes), 320)
         chunks = 0.03 * (num_blocks_of(num_classes) + draws)
         times[_by_blocks] = 340 + rows * (0.0009 * classes + tries * draws + chunks)
     once = min(draws, classes / _STRETCH)  # stretches that hold a draw
@@ -459,9 +470,10 @@ def _predicted(num_rows: int, num_classes: int, repeated: int) -> dict[Method, f
     return times
 
 
-def _rounds_first(num_logits: int, repeated: int) -> bool:
+def _rounds_first(num_logits: int, num_classes: int, repeated: int) -> bool:
     """Whether the weights are float32 at first."""
-    return repeated <= _FEW_SINGLE and num_logits >= _MANY_SINGLE
+    few = repeated == 1 or repeated <= min(_FEW_SINGLE, num_classes // _CLASSES_SINGLE)
+    return few and num_logits >= _MANY_SINGLE
 
 
 def _in_two(num_logits: int, num_classes: int) -> bool:
@@ -521,7 +533,7 @@ def _by_lines(rows: Floats, index: Indices, rng: np.random.Generator, share: Sha
     row_max = weights.max(axis=0)
     check_row_max(row_max)
     repeated = index.shape[1]
-    single = _rounds_first(rows.size, repeated)
+    single = repeated == 1 and _rounds_first(rows.size, rows.shape[1], 1)
     if single:
         rounded = np.subtract(
             weights, row_max, out=np.empty(weights.shape, _SINGLE), casting="same_kind"
@@ -572,7 +584,7 @@ def _number(passed: NDArray[np.bool_]) -> NDArray[np.uint8]:
 def _by_columns(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
     """Sums over columns of each row, all passed by a draw at once, then those inside a column."""
     levels = rng.random((1 + _in_two(rows.size, rows.shape[1]), *index.shape))
-    if not _rounds_first(rows.size, index.shape[1]):
+    if not _rounds_first(rows.size, rows.shape[1], index.shape[1]):
         index[:] = _into_columns(rows, levels, _FLOAT)[0]
         return
     index[:], doubtful = _into_columns(rows, levels, _SINGLE)
