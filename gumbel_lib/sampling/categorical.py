@@ -28,39 +28,44 @@ from ._rows import (
 Floats = NDArray[np.floating[Any]]
 Indices = NDArray[np.int64]
 Share = Callable[..., Iterable[Any]]  # `map`, or that of a pool of threads
+# Fills the indices (rows, draws) with draws of each row; some share their work among threads.
 Method = Callable[[Floats, Indices, np.random.Generator, Share], None]
 
-# The law does not depend on these constants; time, memory and the draws of a seed do. The times
-# beside them were taken on two-core x86-64 machines, for float64 logits of standard deviation 2.
+# Time, memory and the draws of a seed depend on these constants, the law does not, but for too wide
+# a _LOW, _HIGH or _LINES or too narrow a _MARGIN. The times beside them were taken on two-core
+# x86-64 machines, for float64 logits of standard deviation 2.
 
 # Noises, one for every class, up to which the draws are the race itself without a plan: one draw of
-# one row, others of one row, and those of several. A noise takes 12 ns, other methods 30 us or more
-# and a search of one row 10. And those up to which a plan may choose it.
+# one row, several draws of one row, and draws of several rows. A noise takes 12 ns, other methods
+# 30 us or more, and a search of one row 10 us. The last: noises up to which a plan may choose it.
 _NOISES_OF_A_ROW, _FEW_OF_A_ROW, _FEW_NOISES, _MOST_NOISES = 1 << 13, 1 << 9, 1 << 11, 1 << 14
-# Draws of so many rows that are searched for in the sums of each without a plan, which would take
-# 5 us. Of more rows, a method without a call for each row is faster.
+# Several draws of each row, up to so many in all and of so many rows, are searched for without a
+# plan, which takes 5 us. Of more rows, a method without a call for each row is faster.
 _FEW, _FEW_ROWS = 1 << 11, 16
 # A perturbed logit between these has its noise to 2**-33.
 _LOW, _HIGH = -(2.0**20), 2.0**20
-# The defaults of `axis` and `workers`, which are told from other numbers by identity: True is no 1.
+# The defaults of `axis` and `workers`, compared by identity: True equals 1, but is to be refused.
 _LAST, _ALONE = -1, 1
 _ARRAY, _GENERATOR = np.ndarray, np.random.Generator
 _FLOAT, _SINGLE = np.dtype(np.float64), np.dtype(np.float32)
-# Classes that are summed line by line: a byte counts those that a draw has passed.
+# Most classes of `_by_lines`: a byte counts the sums that a draw has reached.
 _LINES = 256
-# Classes up to which no block is worth a try.
+# Classes up to which a race of blocks is never the fastest.
 _LEAST_BLOCKS = 128
-# Draws of all rows that are compared with all lines in one call; of more, a call a line is as fast.
+# Draws of all rows that are compared with all lines in one call; of more, a call for each line is
+# as fast.
 _AT_ONCE = 1 << 12
 # Neighbouring classes that are summed together, for a row or draws beyond the cache. With 4096 or
 # 16,384 the time is within a fifth.
 _STRETCH = 1 << 13
-# Classes beyond which no method may hold a number for each.
+# Classes beyond which no method is used that holds a number for each.
 _MOST_HELD = 1 << 22
-# Tries in the first round where fewer draws are pending; each further round has twice as many. Of
-# 10,000 rows of 1000 classes, 128 and 4096 take up to a fifth longer.
+# A race by blocks goes in rounds, in which each draw that is still open makes one or more tries.
+# These are the tries of the first round, shared by the open draws; each further round has twice as
+# many. Of 10,000 rows of 1000 classes, 128 and 4096 take up to a fifth longer.
 _TRIES = 1 << 9
-# K/16 tries take about as long as the sums over stretches: the most that are made, or this many.
+# A try for 16 logits takes about as long as the sums over stretches: so many are made at most, or
+# so many in all, if that is more.
 _CLASSES_PER_TRY, _LEAST_TRIES = 16, 1 << 12
 # Blocks whose maxima one pass over the row updates side by side. They stay in the fastest cache; of
 # 8192 blocks, those of neighbours take half as long, of 512 as long, of 64 five times as long.
@@ -74,33 +79,34 @@ _CHUNK_SIZE, _TASK_SIZE, _TASK_LOGITS = 1 << 16, 1 << 18, 1 << 21
 # Classes that a look-up in a table passes one by one, before a binary search finishes the few draws
 # that are still open. 1e6 draws of 1e5 classes take 15 ms with 8 steps, 22 ms with 2.
 _STEPS = 8
-# Lines in which a row is laid out, 4 to 16 as good.
+# Lines in which `_by_sums` lays out a row, 4 to 16 as good.
 _HEIGHT = 8
-# Guides of a table. To make one takes 2.5 ns, and a draw that a guide leaves open 30, so that of d
-# draws of K classes some 2 sqrt(d K) serve best; beyond two a class they leave the cache.
+# Guides of a table, the places where look-ups begin: at most so many, or two for each class, if
+# that is more. To make one takes 2.5 ns, and a draw that a guide leaves open 30, so that of d draws
+# of K classes some 2 sqrt(d K) serve best.
 _GUIDES_IN_CACHE = 1 << 15
-# Classes up to which a draw passes the sums of all; most classes of a column in longer rows, and
-# columns of a row that has fewer: NumPy adds short lines slowly. Draws of a row up to which it may
-# be worth while to pass all columns.
-_ONE_LINE, _COLUMN, _COLUMNS, _MOST_PASSES = 128, 16, 64, 128
-# Logits from which weights may be float32 at first, draws of a row up to which they are, and the
-# classes a draw that it takes: exponentials of float64 take four times as long, but for AVX-512,
-# while a look at the margin takes 30 us and some ns a draw.
+# Classes up to which `_by_columns` compares a draw with all sums of its row at once. A longer row
+# has columns of 16 classes; below 1024 classes it has some 64 columns, since NumPy adds short lines
+# slowly. And draws of a row up to which the method may be chosen.
+_ONE_LINE, _COLUMN, _COLUMNS, _MOST_COMPARED = 128, 16, 64, 128
+# Weights are float32 at first from so many logits on, for at most so many draws of a row, each with
+# so many classes or more: exponentials of float64 take four times as long, if the processor lacks
+# AVX-512, while a look at the margin takes 30 us and some ns for a draw.
 _MANY_SINGLE, _FEW_SINGLE, _CLASSES_SINGLE = 1 << 13, 16, 16
-# How near to a sum, as a share of the total, float32 may put a draw on its wrong side. A difference
-# d from the largest logit is rounded to d * 2**-24, its exponential to 5 * 2**-24, a sum of 16
-# weights to 16 * 2**-24. The weighted mean of d is at most log(K), up to 15.3; a column of less
-# than twice the margin tells no draw for sure, and in the others it is at most log(16 / 2**-17).
+# More than rounding the weights to float32 moves a sum, as a share of the total. In units of
+# 2**-24, a difference d from the largest logit is rounded by up to d, its exponential by 5, and a
+# sum of 16 weights by 16. Weighted by the probabilities, d has a mean of at most log(K), 15.3:
+# together less than 37, of 64. Inside a column the mean is at most log(16 / 2**-17), or the column
+# has less than two margins, so that all draws that fall into it are in doubt.
 _MARGIN = 2.0**-18
-# What is said of float64, which tells all draws as the method is defined.
-_SURELY = np.zeros(1, np.bool_)
-# Probability from which a class is told from the others before they are. That takes 40 us for a
-# row, in place of 4 ns a class and 40 a draw, so it is tried where these come to more. Where they
-# come to less, a uniform tells each draw of the rows that expect at most one other, 7 ns; for fewer
-# draws than these it gains nothing, nor for lines of fewer classes.
+# The rows in doubt where the weights are float64: none.
+_NO_DOUBT = np.zeros(1, np.bool_)
+# A row whose likeliest class has this probability draws first how many of its draws are others.
+# That takes 40 us, so it is done where all draws take longer: 4 ns for a class and 40 for a draw.
+# Where they do not, and the row expects at most one other, a uniform for each draw tells which are
+# others, 7 ns. For fewer draws than these it gains nothing, nor by lines of fewer classes.
 _SURE, _SURE_TAKES, _LEAST_SURE, _LEAST_TOLD = 0.75, 40_000, 16, 32
-# Draws that look up a table, or that race by blocks, at once: 0.25 MB an array; where few draws
-# race, they make more tries each.
+# Draws that look up a table, or tries of a race by blocks, at once: 0.25 MB an array.
 _DRAWS_AT_ONCE = 1 << 15
 
 
@@ -114,26 +120,28 @@ def sample_categorical(
 ) -> Indices:
     r"""Exact draws from softmax(logits), by the method that is predicted to be the fastest.
 
-    Of few logits it is the Gumbel-max trick itself, of many draws of a row a table. One draw of
+    A row of few logits takes the Gumbel-max trick itself, many draws of a row a table. One draw of
     each of some wide rows takes far fewer exponentials than there are logits. The maximum of
-    Gumbels is a Gumbel at the log-sum-exp, so a block of classes can race as one. The block races
-    at its *upper bound* :math:`B e^{m}`, with B classes and largest logit m; the class drawn inside
-    it is kept with the probability that makes up for the excess,
+    Gumbels is a Gumbel at the log-sum-exp of their logits, so a block of classes can race as one.
+    It races at an *upper bound* of its sum of exponentials, :math:`B e^{m_b}`, with B classes in
+    every block and largest logit :math:`m_b`; a class i drawn inside it is kept with the
+    probability that makes up for the excess,
 
     .. math:: P(\text{block } b) \propto e^{m_b}, \qquad
               P(i \mid b) = \tfrac{1}{B}, \qquad
               P(\text{keep } i) = e^{l_i - m_b},
 
-    and the race goes on until a class is kept. That takes at most B tries on average, and only
-    as many exponentials as there are blocks and tries.
+    and otherwise block and class are drawn anew. That takes at most B tries on average, and only as
+    many exponentials as there are blocks and tries.
 
     Parameters
     ----------
     logits : array_like (..., K)
         Log-probabilities up to a constant, in nats; ``-inf`` for a class that is never drawn.
     size : int or tuple of int, optional
-        Shape of the result, to which the batch shape (that of `logits` without `axis`) must
-        broadcast, as in NumPy's generators. One draw of each row by default.
+        Shape of the result, such as ``(100, *batch)`` for 100 draws of each row: the batch shape
+        (that of `logits` without `axis`) must broadcast to it, as in NumPy's generators. One draw
+        of each row by default.
     rng : int or numpy.random.Generator
         Seed or generator, of any bit generator; it is advanced, and from one state come the same
         draws.
@@ -158,10 +166,12 @@ def sample_categorical(
 
     Notes
     -----
-    One draw of one row takes noise for every class up to 8192 classes, several draws of it up to
-    512 noises in all, those of several rows up to 2048; and up to 2048 draws of up to 16 rows take
-    a search. Beyond that the time of each method is predicted in microseconds, and the least one is
-    taken. With N rows, K classes and d draws a row, f = K / 1e5:
+    With N rows, K classes and d draws of each row, noise for every class is taken up to 8192
+    classes if N = d = 1, up to K d = 512 if only N = 1, and up to N K d = 2048 otherwise. Beyond
+    that, several draws of up to 16 rows, up to 2048 in all, take a search, if the weights are not
+    float32 at first (see below) and N (K + d) is at most 65,536. In all other cases the time of
+    each method is predicted in microseconds, and the least one is taken. Here f = K / 1e5, and the
+    lesser w is for weights that are float32 at first:
 
     .. table:: The predicted time of each method, in microseconds.
 
@@ -173,9 +183,9 @@ def sample_categorical(
        lines: sums class by class, for many rows at once,  55 + 1.1 K (1 + N (K + d) / 65536)
        up to 256 classes                                   + N (w K + (0.0085 + 0.00075 K) d),
                                                            w 0.01 or 0.02
-       columns: a draw passes all sums of a row, or those  56 + N (0.11 + w K
-       of its columns and then those inside one, up to     + (0.032 + 0.0012 K) d), or in two steps
-       128 draws                                           136 + N (0.11 + w K
+       columns: a draw is compared with all sums of a row, 56 + N (0.11 + w K
+       or of its columns and then inside one, up to 128    + (0.032 + 0.0012 K) d), or in two steps
+       draws                                               136 + N (0.11 + w K
                                                            + (0.22 + 0.00008 K) d), w 0.007 or
                                                            0.0124
        sums: each row in 8 lines; a search over columns,   165 + N (0.18 + 0.017 K + 0.046 d
@@ -187,37 +197,39 @@ def sample_categorical(
        search at a guide                                   + (0.0205 + 0.0018 min(f / 4, 1)) K
                                                            + (0.0126 + 0.01 min(f, 4)) d)
        blocks: the race above, more than 128 classes, in   340 + N (0.0009 K
-       B blocks                                            + d (2.5 + 0.12 min(sqrt(K), 320))
-                                                           + 0.03 (B + d))
+       n blocks                                            + d (2.5 + 0.12 min(sqrt(K), 320))
+                                                           + 0.03 (n + d))
        stretches: sums over 8192 neighbours, then inside   N (86 + 0.012 K + 0.064 d
        those that hold draws                               + 170 min(d, K / 8192))
        =================================================== =========================================
 
-    The predictions were fitted on one x86-64 machine, with AVX2, to logits of standard deviation 2;
-    elsewhere they may miss the fastest method, not the law. Where a class of a row is so likely
-    that at most one of its draws, or a quarter of many, is expected to be another, lines, sums,
-    search and table first draw which draws are others, and take far less than predicted.
+    The predictions were fitted on one x86-64 machine, with AVX2, to logits of standard deviation 2.
+    Elsewhere a slower method may be taken; the law stays exact. Where a row makes 16 draws or more
+    and expects at most one of them (of many draws, a quarter) to be of another class than its
+    likeliest, lines of 32 classes and more, sums, search and table first draw which draws are
+    others, and take far less than predicted.
 
-    Columns go in two steps from 129 classes and 8192 logits on. From so many logits, lines take
-    their weights in float32 at first for one draw of each row, and columns for up to K/16 draws, at
-    most 16: that is the lesser w. A row with a draw so near to a sum that rounding might tell its
-    class, within 2**-18 of the total, is looked at once more in float64. So the draws are those of
-    float64.
+    A column is every n-th class of a row that is laid out in a few lines of n. Columns take two
+    steps for more than 128 classes and from 8192 logits on. From so many logits the weights are
+    float32 at first: by lines for one draw of each row, by columns for one or for up to K/16, at
+    most 16. Where a draw is so near to a cumulative sum, within 2**-18 of the total, that float32
+    might give it another class, its row is drawn once more in float64, from the same uniforms. So
+    the draws are those of float64.
 
-    The race has sqrt(2K) blocks, rounded up to a power of two: up to 1024 of them hold every n-th
-    class, where n is their number, more hold neighbours. Draws that are still open after K/16
-    tries a row, and at least 4096 in all, are finished by stretches. Which class is kept does not
-    depend on how many tries it takes, so the law stays exact.
+    The race has n blocks, sqrt(2K) rounded up to a power of two. Up to n = 1024 a block holds every
+    n-th class, beyond that it holds neighbours. Draws that are still open after K/16 tries a row,
+    and at least 4096 tries in a chunk of rows, are finished by stretches. Which class is kept does
+    not depend on how many tries it takes, so the law stays exact.
 
-    Beside logits and result, a thread holds up to some 5 MB, and what one row takes: 8 bytes a
-    class for search, 9 for sums, 18 for columns and 40 for the table, of at most 4 million classes,
-    or a few numbers for each block, and 8 bytes or more for each draw. Logits are rounded to
-    float64, and so are their differences from the largest and the exponentials. Rows that share no
-    stride, such as those of a middle axis, are copied a few at a time; lists, bfloat16, longdouble
-    and arrays of other libraries are copied once.
+    Beside logits and result, a thread holds up to some 5 MB, and for one row 8 bytes or more for
+    each draw, a few numbers for each block, or for each class 8 bytes in a search, 9 in sums, 18 in
+    columns and 40 in a table, which are not used beyond 4 million classes. Logits are rounded to
+    float64, and so are their differences from the largest and the exponentials. Rows that do not
+    form a matrix without a copy, such as those of a middle axis, are copied a few at a time; lists,
+    bfloat16, longdouble and arrays of other libraries are copied once.
 
-    With more than one task, each task's stream is a child of a seed sequence made of 128 bits
-    drawn from the generator.
+    Rows are drawn in tasks, whatever `workers` is. Where there are several, each has a stream of
+    its own, a child of a seed sequence made of 128 bits drawn from the generator.
 
     References
     ----------
@@ -455,7 +467,7 @@ def _predicted(num_rows: int, num_classes: int, repeated: int) -> dict[Method, f
     if num_classes > _MOST_HELD:
         return times
     weigh = 0.007 if single else 0.0124
-    if repeated <= _MOST_PASSES:
+    if repeated <= _MOST_COMPARED:
         two = _in_two(num_rows * num_classes, num_classes)
         call, step = (136, 0.22 + 0.00008 * classes) if two else (56, 0.032 + 0.0012 * classes)
         times[_by_columns] = call + rows * (0.11 + weigh * classes + step * draws)
@@ -528,7 +540,7 @@ def _by_noise(rows: Floats, index: Indices, rng: np.random.Generator, share: Sha
 
 
 def _by_lines(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
-    """The number of cumulative sums that a uniform reaches, with a contiguous line a class."""
+    """The number of cumulative sums that a uniform reaches; a line is one class of all rows."""
     weights = np.array(rows.T, np.float64, order="C")
     row_max = weights.max(axis=0)
     check_row_max(row_max)
@@ -542,9 +554,9 @@ def _by_lines(rows: Floats, index: Indices, rng: np.random.Generator, share: Sha
     else:
         weights -= row_max
         np.exp(weights, out=weights)
-        # Of fewer classes, all draws take as long as to tell which of them are sure.
+        # With fewer classes, all draws take no longer than to find the rows with a likely class.
         told = len(weights) >= _LEAST_TOLD
-        if told and _settles_sure(weights.T, rows, index, rng, share, _by_lines):
+        if told and _draws_sure(weights.T, rows, index, rng, share, _by_lines):
             return
     for below, line in pairwise(weights):
         line += below
@@ -575,14 +587,14 @@ def _by_lines(rows: Floats, index: Indices, rng: np.random.Generator, share: Sha
 
 
 def _number(passed: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """How many of up to 255 lines are passed."""
+    """How many lines, of the first axis and at most 255, each draw has passed."""
     flat = passed.view(np.uint8).reshape(len(passed), math.prod(passed.shape[1:]))
     number: NDArray[np.uint8] = np.add.reduce(flat, axis=0, dtype=np.uint8)
     return number.reshape(passed.shape[1:])
 
 
 def _by_columns(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
-    """Sums over columns of each row, all passed by a draw at once, then those inside a column."""
+    """A draw is compared with all sums of its row, or of its columns and then inside one."""
     levels = rng.random((1 + _in_two(rows.size, rows.shape[1]), *index.shape))
     if not _rounds_first(rows.size, rows.shape[1], index.shape[1]):
         index[:] = _into_columns(rows, levels, _FLOAT)[0]
@@ -595,11 +607,14 @@ def _by_columns(rows: Floats, index: Indices, rng: np.random.Generator, share: S
 def _into_columns(
     rows: Floats, levels: NDArray[np.float64], dtype: np.dtype[Any]
 ) -> tuple[Indices, NDArray[np.bool_]]:
-    """The class that each uniform tells, and the rows of which rounding may have told one."""
+    """The class of each uniform, and the rows that float32 weights leave in doubt.
+
+    The levels are uniforms (1, rows, draws), or (2, rows, draws) to find a column and then a class.
+    """
     num_rows, num_classes = rows.shape
     row_max = np.maximum.reduce(rows, axis=1, keepdims=True)
     if dtype == _FLOAT or row_max.dtype != _SINGLE:
-        row_max = row_max.astype(np.float64, copy=False)  # and so are the differences
+        row_max = row_max.astype(np.float64, copy=False)  # so that differences are float64
     check_row_max(row_max[:, 0])
     if len(levels) == 1:
         weights = np.subtract(rows, row_max, out=np.empty(rows.shape, dtype), casting="same_kind")
@@ -617,18 +632,21 @@ def _into_columns(
     line = line.reshape(column.shape)
     line *= width
     line += column
-    if unsure is not _SURELY:
+    if unsure is not _NO_DOUBT:
         doubtful |= unsure.reshape(column.shape).any(axis=1)
     return line, doubtful
 
 
 def _passed(weights: Floats, levels: NDArray[np.float64]) -> tuple[Indices, NDArray[np.bool_]]:
-    """The first sum of a row above each level, and whether float32 may err for one of them."""
+    """The first sum above each level, a share of the total, and the rows in doubt.
+
+    By float32, it is the first above level - margin; in doubt if it is not above level + margin.
+    """
     sums = weights.cumsum(axis=1, dtype=np.float64)
     total = sums[:, -1:]
     if weights.dtype == _FLOAT:
         index: Indices = (sums[:, None] > (levels * total)[:, :, None]).argmax(axis=2)
-        return index, _SURELY
+        return index, _NO_DOUBT
     reached = (levels - _MARGIN) * total
     index = (sums[:, None] > reached[:, :, None]).argmax(axis=2)
     reached += 2 * _MARGIN * total
@@ -643,7 +661,7 @@ def _by_sums(rows: Floats, index: Indices, rng: np.random.Generator, share: Shar
     grid = np.zeros((num_rows, _HEIGHT, width))
     flat = grid.reshape(num_rows, -1)
     weights = _weights(rows, out=flat[:, :num_classes])
-    if _settles_sure(weights, rows, index, rng, share, _by_sums):
+    if _draws_sure(weights, rows, index, rng, share, _by_sums):
         return
     # Down the columns NumPy adds many numbers at a time, along them each must wait for the last.
     for above, line in pairwise(grid.swapaxes(0, 1)):
@@ -671,7 +689,7 @@ def _by_sums(rows: Floats, index: Indices, rng: np.random.Generator, share: Shar
 def _by_search(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
     """A binary search of the cumulative sums of each row."""
     weights = _weights(rows)
-    if _settles_sure(weights, rows, index, rng, share, _by_search):
+    if _draws_sure(weights, rows, index, rng, share, _by_search):
         return
     cumulative = np.cumsum(weights, axis=1, out=weights)
     levels = rng.random(index.shape) * cumulative[:, -1:]
@@ -682,7 +700,7 @@ def _by_search(rows: Floats, index: Indices, rng: np.random.Generator, share: Sh
 def _by_table(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
     """The indexed inverse CDF: a table of guides tells where each search begins."""
     weights = _weights(rows)
-    if _settles_sure(weights, rows, index, rng, share, _by_table):
+    if _draws_sure(weights, rows, index, rng, share, _by_table):
         return
     repeated = index.shape[1]
     num_guides = _num_guides(rows.shape[1], repeated)
@@ -714,7 +732,7 @@ def _num_guides(num_classes: int, repeated: int) -> int:
     return min(math.isqrt(4 * num_classes * repeated), max(2 * num_classes, _GUIDES_IN_CACHE)) + 1
 
 
-def _settles_sure(
+def _draws_sure(
     weights: NDArray[np.float64],
     rows: Floats,
     index: Indices,
@@ -722,23 +740,23 @@ def _settles_sure(
     share: Share,
     draw: Method,
 ) -> bool:
-    """Whether the rows with a likely class were drawn apart from the others, these by `draw`.
+    """Draw all rows, if some have a likely class, the others by `draw`; whether that was done.
 
-    Which draws of such a row are of its other classes is told first: by a uniform for each draw, or
-    by a binomial number, at random places, where that takes less. The weights are lost.
+    Which draws of a row are not of its likely class is drawn first: by a uniform for each draw, or
+    by a binomial number, at random places, where that takes less. Then the weights are lost.
     """
     (num_rows, num_classes), repeated = weights.shape, index.shape[1]
     if repeated < _LEAST_SURE or _searches_few(num_rows, num_classes, repeated):
         return False
     each = 4 * num_classes + 40 * repeated < _SURE_TAKES
-    # The largest weight is 1.
+    # The largest weight is 1, so the sum is one over its probability.
     sure = np.add.reduce(weights, axis=1) < (1 + 1 / repeated if each else 1 / _SURE)
     if not sure.any():
         return False
     if not sure.all():
         weights = weights[sure]
         others = np.empty((num_rows - len(weights), repeated), np.int64)
-        draw(rows[~sure], others, rng, share)
+        draw(rows[~sure], others, rng, share)  # no deeper: none of these has a likely class
         index[~sure] = others
     likeliest = weights.argmax(axis=1)
     weights[np.arange(len(weights)), likeliest] = 0

@@ -170,6 +170,23 @@ def sample_categorical_counts(sampler: Any = sample_categorical) -> float:
 
 
 @claim(
+    "rounded-weights",
+    "Rounding the weights of a million classes to float32, and their logarithms before, moves no "
+    "cumulative sum by 2^-18 of the total, if they are added up in float64.",
+    method="floating point",
+    bound=2.0**-18,
+    control="added up in float32 too",
+    wrong={"dtype": np.float32},
+)
+def rounded_sums_moved(dtype: Any = np.float64) -> float:
+    differences = -np.log(np.arange(1.0, 1e6 + 1))  # from the largest logit, by Zipf's law
+    # The nearest float32: a processor's own exponential of float32 may be another in its last bit.
+    rounded = np.exp(differences.astype(np.float32).astype(np.float64)).astype(np.float32)
+    shares, moved = np.exp(differences).cumsum(), rounded.cumsum(dtype=dtype)
+    return float(np.abs(moved / np.float64(moved[-1]) - shares / shares[-1]).max())
+
+
+@claim(
     "ordered-log-probabilities",
     "The log-probability of an ordered draw without replacement is that of one softmax after "
     "another, over all orders of 3 of 4 classes.",
