@@ -401,7 +401,9 @@ def test_fewer_digits_of_logits_lose_none_on_the_way(method, dtype):
     assert np.array_equal(draws, wide)
 
 
-@pytest.mark.parametrize("shape", [(4,), (3, 40), (40, 3, 40), (4, 4096), (1 << 14,)])
+@pytest.mark.parametrize(
+    "shape", [(4,), (3, 40), (40, 60), (40, 3, 40), (4, 4096), (9000,), (1 << 14,)]
+)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_shortest_way_draws_what_the_plan_would(shape, dtype):
     logits = np.random.default_rng(7).normal(size=shape).astype(dtype)
@@ -409,6 +411,7 @@ def test_the_shortest_way_draws_what_the_plan_would(shape, dtype):
     row = logits.reshape(-1, shape[-1])[0]
     cases = [(logits, None), (row, 1), (row, 256), (row, 257), (row, (16, 16)), (row[None], 99)]
     cases += [(logits, (5, *shape[:-1])), (logits[..., None, :], (*shape[:-1], 7))]
+    cases += [(logits, (1, *shape[:-1])), (logits, (1, 1, *shape[:-1]))]
     cases += [(logits, (900, *shape[:-1]))]  # more than a chunk, if there are many rows
     cases += [(row[None], (99, 1)), (row[None, None], (9, 2, 3)), (row, ()), (row[None], (0, 1))]
     few = np.stack([row, row[::-1], row])
@@ -424,6 +427,35 @@ def test_the_shortest_way_draws_what_the_plan_would(shape, dtype):
             assert np.shape(draws) == np.shape(slow)
             assert draws.dtype == np.int64
             assert shortest.bit_generator.state == planned.bit_generator.state
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("far", [1e30, 1e155, 1e200, 1e308])
+@pytest.mark.parametrize("size", [None, 5, 300])
+@pytest.mark.parametrize("num_rows", [1, 3, 40, 900])
+def test_no_logit_is_so_large_that_it_warns(far, size, num_rows):
+    size = size if size is None else (size, num_rows)
+    for row, drawn in (([far, 0, -far], 0), ([-far, 0, -800], 1), ([-far, -far, -far], None)):
+        rows = np.array([row] * num_rows)
+        draws = sample_categorical(rows, size=size, rng=np.random.default_rng(1))
+        assert np.all(draws == drawn) if drawn is not None else {0, 1, 2} >= set(draws.ravel())
+        with np.errstate(under="warn"):
+            again = sample_categorical(rows, size=size, rng=np.random.default_rng(1))
+        assert np.array_equal(draws, again)
+
+
+@pytest.mark.parametrize("name", ["lines", "columns", "sums", "search", "table"])
+@pytest.mark.parametrize("likely", [0.75, 0.95, 20 / 21, 0.999])
+def test_memory_order_changes_no_draw(name, likely, monkeypatch):
+    # The largest probabilities are round, so that a sum's last bit may lie on either side.
+    monkeypatch.setattr(categorical, "_short", lambda *_: None)
+    monkeypatch.setattr(categorical, "_plan", lambda *_: getattr(categorical, f"_by_{name}"))
+    others = np.random.default_rng(3).dirichlet(np.ones(99), size=20) * (1 - likely)
+    logits = np.log(np.insert(others, 5, likely, axis=1))
+    for repeated in (1, 20, 5000) if name != "columns" else (1, 20):
+        draws = sample_categorical(logits, size=(repeated, 20), rng=2)
+        for same in (np.asfortranarray(logits), logits[:, ::-1].copy()[:, ::-1]):
+            assert np.array_equal(draws, sample_categorical(same, size=(repeated, 20), rng=2))
 
 
 def test_errors_that_the_caller_raises_change_no_draw(method):
@@ -513,7 +545,7 @@ def test_a_draw_next_to_a_sum_is_told_by_float64(name, dtype, monkeypatch):
             rng.levels = np.clip(levels[:num_levels], 0, 1 - 2.0**-53)
             indices = []
             for few in (True, False):
-                monkeypatch.setattr(categorical, "_rounds_first", lambda *_, few=few: few)
+                monkeypatch.setattr(categorical, "_single_first", lambda *_, few=few: few)
                 index = np.empty((400, 1), np.int64)
                 method(rows, index, rng, map)
                 indices.append(index)

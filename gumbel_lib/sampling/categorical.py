@@ -40,7 +40,7 @@ Method = Callable[[Floats, Indices, np.random.Generator, Share], None]
 # 30 us or more, and a search of one row 10 us. The last: noises up to which a plan may choose it.
 _NOISES_OF_A_ROW, _FEW_OF_A_ROW, _FEW_NOISES, _MOST_NOISES = 1 << 13, 1 << 9, 1 << 11, 1 << 14
 # Several draws of each row, up to so many in all and of so many rows, are searched for without a
-# plan, which takes 5 us. Of more rows, a method without a call for each row is faster.
+# plan, which takes some us. Of more rows, a method without a call for each row is faster.
 _FEW, _FEW_ROWS = 1 << 11, 16
 # A perturbed logit between these has its noise to 2**-33.
 _LOW, _HIGH = -(2.0**20), 2.0**20
@@ -91,21 +91,24 @@ _GUIDES_IN_CACHE = 1 << 15
 _ONE_LINE, _COLUMN, _COLUMNS, _MOST_COMPARED = 128, 16, 64, 128
 # Weights are float32 at first from so many logits on, for at most so many draws of a row, each with
 # so many classes or more: exponentials of float64 take four times as long, if the processor lacks
-# AVX-512, while a look at the margin takes 30 us and some ns for a draw.
-_MANY_SINGLE, _FEW_SINGLE, _CLASSES_SINGLE = 1 << 13, 16, 16
-# More than rounding the weights to float32 moves a sum, as a share of the total. In units of
-# 2**-24, a difference d from the largest logit is rounded by up to d, its exponential by 5, and a
-# sum of 16 weights by 16. Weighted by the probabilities, d has a mean of at most log(K), 15.3:
-# together less than 37, of 64. Inside a column the mean is at most log(16 / 2**-17), or the column
-# has less than two margins, so that all draws that fall into it are in doubt.
-_MARGIN = 2.0**-18
-# The rows in doubt where the weights are float64: none.
-_NO_DOUBT = np.zeros(1, np.bool_)
+# AVX-512, while a look at the margin takes 30 us and some ns for a draw. And draws times classes of
+# a row up to which it is in doubt, and drawn once more, one time in eight or less.
+_MANY_SINGLE, _FEW_SINGLE, _CLASSES_SINGLE, _SELDOM_IN_DOUBT = 1 << 13, 16, 16, 1 << 19
+# More than rounding the weights to float32 moves a cumulative sum, as a share of the total. In
+# units of 2**-24, the relative error of a weight is at most its difference d from the largest
+# logit, plus 5 for the exponential, plus 16 for a sum of 16 weights. Weighted by the probabilities,
+# d has a mean of at most log(K), 15.3; an error that all weights may have moves a share by at most
+# half of it: together 25.8, of 32. Inside a column the mean of d is at most log(16 / 2**-19), or
+# the column has less than one margin, and a draw that falls into it is in doubt. A weight that
+# float32 holds badly or not at all, below exp(-87), moves nothing.
+_MARGIN = 2.0**-19
 # A row whose likeliest class has this probability draws first how many of its draws are others.
 # That takes 40 us, so it is done where all draws take longer: 4 ns for a class and 40 for a draw.
-# Where they do not, and the row expects at most one other, a uniform for each draw tells which are
-# others, 7 ns. For fewer draws than these it gains nothing, nor by lines of fewer classes.
-_SURE, _SURE_TAKES, _LEAST_SURE, _LEAST_TOLD = 0.75, 40_000, 16, 32
+# Where they do not, and the row expects at most one other (0.97, in fact), a uniform for each draw
+# tells which are others, 7 ns. For fewer draws than these it gains nothing, nor by lines of fewer
+# classes, nor where fewer than a quarter of the rows are such. No bound is a round number: the last
+# bit of an exponential shall not choose the way.
+_SURE, _SURE_TAKES, _LEAST_SURE, _LEAST_TOLD = 0.7431, 40_000, 16, 32
 # Draws that look up a table, or tries of a race by blocks, at once: 0.25 MB an array.
 _DRAWS_AT_ONCE = 1 << 15
 
@@ -204,17 +207,17 @@ def sample_categorical(
        =================================================== =========================================
 
     The predictions were fitted on one x86-64 machine, with AVX2, to logits of standard deviation 2.
-    Elsewhere a slower method may be taken; the law stays exact. Where a row makes 16 draws or more
-    and expects at most one of them (of many draws, a quarter) to be of another class than its
-    likeliest, lines of 32 classes and more, sums, search and table first draw which draws are
-    others, and take far less than predicted.
+    Elsewhere a slower method may be taken; the law stays exact. Where a quarter of the rows make 16
+    draws or more, by lines of 32 classes or more, sums, search or table, and expect at most one of
+    them (of many draws, a quarter) to be of another class than their likeliest, which draws are
+    others is drawn first. That takes far less than predicted.
 
     A column is every n-th class of a row that is laid out in a few lines of n. Columns take two
-    steps for more than 128 classes and from 8192 logits on. From so many logits the weights are
-    float32 at first: by lines for one draw of each row, by columns for one or for up to K/16, at
-    most 16. Where a draw is so near to a cumulative sum, within 2**-18 of the total, that float32
-    might give it another class, its row is drawn once more in float64, from the same uniforms. So
-    the draws are those of float64.
+    steps for more than 128 classes and from 8192 logits of a chunk of rows on. From so many logits
+    the weights are float32 at first: by lines for one draw of each row, by columns for one or for
+    up to K/16, at most 16 and at most 2**19 / K. Where a draw is so near to a cumulative sum,
+    within 2**-19 of the total, that float32 might give it another class, its row is drawn once more
+    in float64, from the same uniforms. So the draws are those of float64.
 
     The race has n blocks, sqrt(2K) rounded up to a power of two. Up to n = 1024 a block holds every
     n-th class, beyond that it holds neighbours. Draws that are still open after K/16 tries a row,
@@ -337,9 +340,8 @@ def _short(logits: Floats, size: Any, rng: np.random.Generator) -> Any:
     # By value: an array that was pickled has a type of its own.
     if logits.dtype.kind not in "fiub" or logits.dtype.itemsize > 8 or logits.ndim == 0:
         return None
-    shape = logits.shape
-    batch, width = shape[:-1], shape[-1]
-    num_rows, repeated, lengths, apart = logits.size // width, 1, batch, True
+    batch, width = logits.shape[:-1], logits.shape[-1]
+    num_rows, repeated, lengths, batch_last = logits.size // width, 1, batch, True
     if size is not None:
         lengths = (size,) if type(size) is int else size
         if type(lengths) is not tuple or not len(batch) <= len(lengths) < MOST_AXES:
@@ -350,24 +352,24 @@ def _short(logits: Floats, size: Any, rng: np.random.Generator) -> Any:
                 return None
             num_draws *= length
         # The last axes of the result are those of the rows.
-        apart = num_rows == 1 or lengths[len(lengths) - len(batch) :] == batch
+        batch_last = num_rows == 1 or lengths[len(lengths) - len(batch) :] == batch
         pairs = zip(batch[::-1], lengths[::-1], strict=False)
-        if not apart and any(own not in (1, length) for own, length in pairs):
+        if not batch_last and any(own not in (1, length) for own, length in pairs):
             return None
         repeated = num_draws // num_rows
-    if _takes_noise(num_rows, width, repeated):
+    noise = _takes_noise(num_rows, width, repeated)
+    if not noise:
+        if not batch_last or num_rows * (width + repeated) > _CHUNK_SIZE:
+            return None
+        noise = _plan(num_rows, width, repeated) is _by_noise
+    if noise:
         return _first(logits, rng.standard_exponential((*lengths, width)))
-    if not apart or num_rows * (width + repeated) > _CHUNK_SIZE:
-        return None
     rows = logits.reshape(num_rows, width)
     if _searches_few(num_rows, width, repeated):
         return _search_few(rows, lengths, rng)
-    method = _plan(num_rows, width, repeated)
-    if method is _by_noise:
-        return _first(logits, rng.standard_exponential(shape))
     drawn = np.empty((num_rows, repeated), np.int64)
     with np.errstate(over="ignore", under="ignore"):
-        method(rows, drawn, rng, map)
+        _plan(num_rows, width, repeated)(rows, drawn, rng, map)
     return drawn.T.reshape(lengths)[()]
 
 
@@ -380,20 +382,19 @@ def _first(logits: Floats, arrivals: NDArray[np.float64]) -> Any:
         if index.size == 1:
             if _LOW < keys.item(index.item()) < _HIGH:
                 return index
-        else:
-            flat = keys.ravel()
-            if flat.dot(flat) < _HIGH**2:
+        else:  # `vdot` overflows without a warning
+            if np.vdot(keys, keys) < _HIGH**2:
                 return index
-            flat = np.maximum.reduce(keys, axis=-1).ravel()  # it was perhaps a masked class alone
-            if flat.dot(flat) < _HIGH**2:
+            largest = np.maximum.reduce(keys, axis=-1)  # it was perhaps a masked class alone
+            if np.vdot(largest, largest) < _HIGH**2:
                 return index
-    except FloatingPointError:  # the caller has errors raised, and a square overflows
+    except FloatingPointError:  # the caller has errors raised, and a noise is 0
         pass
     return _winners(logits, arrivals)
 
 
 def _search_few(rows: Floats, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
-    """Few draws of few rows by `_by_search`, or None for large logits or where errors are raised.
+    """Few draws of few rows by `_by_search`, or None for large logits.
 
     The last axes of the shape are those of the rows, if there are several.
     """
@@ -404,10 +405,8 @@ def _search_few(rows: Floats, shape: tuple[int, ...], rng: np.random.Generator) 
         return None
     values = rows[0] if alone else rows
     weights = np.subtract(values, row_max if alone else row_max[:, None], dtype=np.float64)
-    try:
+    with np.errstate(under="ignore"):
         cumulative = np.exp(weights, out=weights).cumsum(axis=-1)
-    except FloatingPointError:  # the caller has errors raised, of underflow too
-        return None
     if alone:
         return cumulative.searchsorted(rng.random(shape) * cumulative[-1], side="right")
     levels = rng.random((len(rows), math.prod(shape) // len(rows))) * cumulative[:, -1:]
@@ -430,7 +429,7 @@ def _searches_few(num_rows: int, num_classes: int, repeated: int) -> bool:
     logits, draws = num_rows * num_classes, num_rows * repeated
     few = repeated > 1 and num_rows <= _FEW_ROWS and draws <= _FEW
     return (
-        few and not _rounds_first(logits, num_classes, repeated) and logits + draws <= _CHUNK_SIZE
+        few and not _single_first(logits, num_classes, repeated) and logits + draws <= _CHUNK_SIZE
     )
 
 
@@ -450,7 +449,7 @@ def _predicted(num_rows: int, num_classes: int, repeated: int) -> dict[Method, f
     """
     rows, classes, draws = float(num_rows), float(num_classes), float(repeated)
     logits, far = rows * classes, classes / 1e5
-    single = _rounds_first(num_rows * num_classes, num_classes, repeated)
+    single = _single_first(num_rows * num_classes, num_classes, repeated)
     times: dict[Method, float] = {}
     if repeated == 1 and logits <= _MOST_NOISES:
         times[_by_noise] = 17 + 0.018 * logits
@@ -482,10 +481,10 @@ def _predicted(num_rows: int, num_classes: int, repeated: int) -> dict[Method, f
     return times
 
 
-def _rounds_first(num_logits: int, num_classes: int, repeated: int) -> bool:
+def _single_first(num_logits: int, num_classes: int, repeated: int) -> bool:
     """Whether the weights are float32 at first."""
     few = repeated == 1 or repeated <= min(_FEW_SINGLE, num_classes // _CLASSES_SINGLE)
-    return few and num_logits >= _MANY_SINGLE
+    return few and num_logits >= _MANY_SINGLE and repeated * num_classes <= _SELDOM_IN_DOUBT
 
 
 def _in_two(num_logits: int, num_classes: int) -> bool:
@@ -545,7 +544,7 @@ def _by_lines(rows: Floats, index: Indices, rng: np.random.Generator, share: Sha
     row_max = weights.max(axis=0)
     check_row_max(row_max)
     repeated = index.shape[1]
-    single = repeated == 1 and _rounds_first(rows.size, rows.shape[1], 1)
+    single = repeated == 1 and _single_first(rows.size, rows.shape[1], 1)
     if single:
         rounded = np.subtract(
             weights, row_max, out=np.empty(weights.shape, _SINGLE), casting="same_kind"
@@ -596,7 +595,7 @@ def _number(passed: NDArray[np.bool_]) -> NDArray[np.uint8]:
 def _by_columns(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
     """A draw is compared with all sums of its row, or of its columns and then inside one."""
     levels = rng.random((1 + _in_two(rows.size, rows.shape[1]), *index.shape))
-    if not _rounds_first(rows.size, rows.shape[1], index.shape[1]):
+    if not _single_first(rows.size, rows.shape[1], index.shape[1]):
         index[:] = _into_columns(rows, levels, _FLOAT)[0]
         return
     index[:], doubtful = _into_columns(rows, levels, _SINGLE)
@@ -632,7 +631,7 @@ def _into_columns(
     line = line.reshape(column.shape)
     line *= width
     line += column
-    if unsure is not _NO_DOUBT:
+    if dtype == _SINGLE:
         doubtful |= unsure.reshape(column.shape).any(axis=1)
     return line, doubtful
 
@@ -646,7 +645,7 @@ def _passed(weights: Floats, levels: NDArray[np.float64]) -> tuple[Indices, NDAr
     total = sums[:, -1:]
     if weights.dtype == _FLOAT:
         index: Indices = (sums[:, None] > (levels * total)[:, :, None]).argmax(axis=2)
-        return index, _NO_DOUBT
+        return index, np.zeros(len(sums), np.bool_)
     reached = (levels - _MARGIN) * total
     index = (sums[:, None] > reached[:, :, None]).argmax(axis=2)
     reached += 2 * _MARGIN * total
@@ -672,7 +671,7 @@ def _by_sums(rows: Floats, index: Indices, rng: np.random.Generator, share: Shar
     levels = rng.random((2, num_rows, repeated))
     levels[0] *= sums[:, width - 1 : width]
     row = np.arange(num_rows)[:, None]
-    if num_rows <= _HEIGHT and index.size <= 256:
+    if num_rows <= _FEW_ROWS and index.size <= _FEW:
         column = np.empty_like(index)
         for i in range(num_rows):
             column[i] = sums[i, :width].searchsorted(levels[0, i], side="right")
@@ -740,7 +739,7 @@ def _draws_sure(
     share: Share,
     draw: Method,
 ) -> bool:
-    """Draw all rows, if some have a likely class, the others by `draw`; whether that was done.
+    """Draw all rows, if many have a likely class, the others by `draw`; whether that was done.
 
     Which draws of a row are not of its likely class is drawn first: by a uniform for each draw, or
     by a binomial number, at random places, where that takes less. Then the weights are lost.
@@ -750,13 +749,13 @@ def _draws_sure(
         return False
     each = 4 * num_classes + 40 * repeated < _SURE_TAKES
     # The largest weight is 1, so the sum is one over its probability.
-    sure = np.add.reduce(weights, axis=1) < (1 + 1 / repeated if each else 1 / _SURE)
-    if not sure.any():
+    sure = np.add.reduce(weights, axis=1) < (1 + 0.97 / repeated if each else 1 / _SURE)
+    if 4 * np.count_nonzero(sure) < num_rows:
         return False
     if not sure.all():
         weights = weights[sure]
         others = np.empty((num_rows - len(weights), repeated), np.int64)
-        draw(rows[~sure], others, rng, share)  # no deeper: none of these has a likely class
+        draw(rows[~sure], others, rng, share)
         index[~sure] = others
     likeliest = weights.argmax(axis=1)
     weights[np.arange(len(weights)), likeliest] = 0

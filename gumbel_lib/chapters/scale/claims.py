@@ -172,9 +172,9 @@ def sample_categorical_counts(sampler: Any = sample_categorical) -> float:
 @claim(
     "rounded-weights",
     "Rounding the weights of a million classes to float32, and their logarithms before, moves no "
-    "cumulative sum by 2^-18 of the total, if they are added up in float64.",
+    "cumulative sum by 2^-19 of the total, if they are added up in float64.",
     method="floating point",
-    bound=2.0**-18,
+    bound=2.0**-19,
     control="added up in float32 too",
     wrong={"dtype": np.float32},
 )
