@@ -105,10 +105,12 @@ _MARGIN = 2.0**-19
 # A row whose likeliest class has this probability draws first how many of its draws are others.
 # That takes 40 us, so it is done where all draws take longer: 4 ns for a class and 40 for a draw.
 # Where they do not, and the row expects at most one other (0.97, in fact), a uniform for each draw
-# tells which are others, 7 ns. For fewer draws than these it gains nothing, nor by lines of fewer
-# classes, nor where fewer than a quarter of the rows are such. No bound is a round number: the last
-# bit of an exponential shall not choose the way.
-_SURE, _SURE_TAKES, _LEAST_SURE, _LEAST_TOLD = 0.7431, 40_000, 16, 32
+# tells which are others, 7 ns. For fewer draws than these it gains nothing, nor where fewer than a
+# quarter of the rows are such. No bound is a round number: the last bit of an exponential shall not
+# choose the way.
+_SURE, _SURE_TAKES, _LEAST_SURE = 0.7431, 40_000, 16
+# By lines it is worth while from so many classes on, or so many draws of a row.
+_LEAST_TOLD, _MANY_TOLD = 32, 1 << 14
 # Draws that look up a table, or tries of a race by blocks, at once: 0.25 MB an array.
 _DRAWS_AT_ONCE = 1 << 15
 
@@ -553,9 +555,9 @@ def _by_lines(rows: Floats, index: Indices, rng: np.random.Generator, share: Sha
     else:
         weights -= row_max
         np.exp(weights, out=weights)
-        # With fewer classes, all draws take no longer than to find the rows with a likely class.
-        told = len(weights) >= _LEAST_TOLD
-        if told and _draws_sure(weights.T, rows, index, rng, share, _by_lines):
+        # Otherwise all draws take no longer than to find the rows with a likely class.
+        worth = len(weights) >= _LEAST_TOLD or repeated >= _MANY_TOLD
+        if worth and _draws_sure(weights.T, rows, index, rng, share, _by_lines):
             return
     for below, line in pairwise(weights):
         line += below
