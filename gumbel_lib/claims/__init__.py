@@ -255,10 +255,12 @@ def chi_square(drawn: NDArray[np.int64], probs: NDArray[np.float64]) -> float:
     return float(stats.chisquare(counts, drawn.size * probs).statistic)
 
 
-def chi_square_power(probs: NDArray[np.float64], draws: int, error: float) -> str:
-    r"""What a chi-square test at level 1e-4 sees, in words for a claim's `power`.
+def chi_square_power(
+    probs: NDArray[np.float64], draws: int, error: float, num_tests: int = 1
+) -> str:
+    r"""What a chi-square test sees, one of some at level 1e-4 together, for a claim's `power`.
 
-    .. math:: P\bigl(\chi'^2_{K-1}(\lambda) > \chi^2_{K-1,\,1 - 10^{-4}}\bigr), \qquad
+    .. math:: P\bigl(\chi'^2_{K-1}(\lambda) > \chi^2_{K-1,\,1 - 10^{-4} / m}\bigr), \qquad
               \lambda = n \sum_k \frac{(q_k - p_k)^2}{p_k}
 
     Parameters
@@ -269,6 +271,8 @@ def chi_square_power(probs: NDArray[np.float64], draws: int, error: float) -> st
         n.
     error : float
         What the first probability is wrong by in q; the others share it in proportion.
+    num_tests : int
+        m, the tests of the claim, which is refuted by any of them.
 
     Returns
     -------
@@ -284,9 +288,11 @@ def chi_square_power(probs: NDArray[np.float64], draws: int, error: float) -> st
     other[0] = probs[0] + error
     noncentrality = draws * ((other - probs) ** 2 / probs).sum()
     df = probs.size - 1
-    power = stats.ncx2.sf(stats.chi2.isf(1e-4, df), df, noncentrality)
+    level = 1e-4 / num_tests
+    power = stats.ncx2.sf(stats.chi2.isf(level, df), df, noncentrality)
+    alarm = "1e-4" if num_tests == 1 else f"1e-4 / {num_tests}"
     return (
-        f"chi-square of {draws:,} draws, false alarm 1e-4; an error of {error:g} in the first "
+        f"chi-square of {draws:,} draws, false alarm {alarm}; an error of {error:g} in the first "
         f"class is caught with probability {power:.3g}"
     )
 

@@ -183,29 +183,28 @@ def sample_categorical(
        =================================================== =========================================
        method                                              prediction
        =================================================== =========================================
-       noise: the Gumbel-max trick, one draw of each row,  17 + 0.018 N K
-       up to 16,384 noises
-       lines: sums class by class, for many rows at once,  55 + 1.1 K (1 + N (K + d) / 65536)
-       up to 256 classes                                   + N (w K + (0.0085 + 0.00075 K) d),
+       noise, d = 1 and N K up to 16,384                   17 + 0.018 N K
+       lines: class by class, K up to 256                  55 + 1.1 K (1 + N (K + d) / 65536)
+                                                           + N (w K + (0.0085 + 0.00075 K) d),
                                                            w 0.01 or 0.02
-       columns: a draw is compared with all sums of a row, 56 + N (0.11 + w K
-       or of its columns and then inside one, up to 128    + (0.032 + 0.0012 K) d), or in two steps
-       draws                                               136 + N (0.11 + w K
+       columns: all sums compared at once, d up to 128     56 + N (0.11 + w K
+                                                           + (0.032 + 0.0012 K) d), or in two steps
+                                                           136 + N (0.11 + w K
                                                            + (0.22 + 0.00008 K) d), w 0.007 or
                                                            0.0124
-       sums: each row in 8 lines; a search over columns,   165 + N (0.18 + 0.017 K + 0.046 d
-       one down a column                                   (1 + min(d / 1e5, 1) + min(f, 3)))
-       search: a binary search of a row's cumulative sums  52 + N (1.9 + (0.0163
+       sums: a search over columns, one down a column      165 + N (0.18 + 0.017 K + 0.046 d
+                                                           (1 + min(d / 1e5, 1) + min(f, 3)))
+       search: a binary search of each row                 52 + N (1.9 + (0.0163
                                                            + 0.0005 min(f, 4)) K
                                                            + 0.0085 d (1 + log2(K)) (1 + 0.2 f))
-       table: the indexed inverse CDF, which begins each   50 + N (79 + 0.019 sqrt(K d)
-       search at a guide                                   + (0.0205 + 0.0018 min(f / 4, 1)) K
+       table: each search begins at a guide                50 + N (79 + 0.019 sqrt(K d)
+                                                           + (0.0205 + 0.0018 min(f / 4, 1)) K
                                                            + (0.0126 + 0.01 min(f, 4)) d)
-       blocks: the race above, more than 128 classes, in   340 + N (0.0009 K
-       n blocks                                            + d (2.5 + 0.12 min(sqrt(K), 320))
+       blocks: the race of n blocks, K above 128           340 + N (0.0009 K
+                                                           + d (2.5 + 0.12 min(sqrt(K), 320))
                                                            + 0.03 (n + d))
-       stretches: sums over 8192 neighbours, then inside   N (86 + 0.012 K + 0.064 d
-       those that hold draws                               + 170 min(d, K / 8192))
+       stretches: sums over 8192 neighbours first          N (86 + 0.012 K + 0.064 d
+                                                           + 170 min(d, K / 8192))
        =================================================== =========================================
 
     The predictions were fitted on one x86-64 machine, with AVX2, to logits of standard deviation 2.
@@ -252,7 +251,7 @@ def sample_categorical(
     (4, 5)
     """
     # The shortest way, since of a few logits most of the time would go into checks. One row comes
-    # first: a loop of single draws takes 1.3 times as long as one of noise and argmax.
+    # first: a loop of single draws takes up to twice as long as one of noise and argmax.
     if (
         type(logits) is _ARRAY
         and type(rng) is _GENERATOR

@@ -1,5 +1,7 @@
 """The claims of scale refuse plausible mistakes."""
 
+import math
+
 import numpy as np
 import pytest
 import sympy
@@ -48,6 +50,11 @@ def replacing_one_at_random(logits, rng):
         elif rng.random() < 2 * weight / total:
             kept[rng.integers(2)] = i
     return rng.permutation(kept)
+
+
+def rows_alike(logits, *, size, rng):
+    """All rows by the law of the first."""
+    return sample_categorical(logits[:1], size=(math.prod(size), 1), rng=rng).reshape(size)
 
 
 def carried(logits, rng):
@@ -138,6 +145,8 @@ def largest_logits(logits, k, *, seed, keyed):
         ("entering-key", {"key": lambda u, h: -sympy.log(-sympy.log(u * (1 - sympy.exp(-h))))}),
         ("reservoir", {"draw": two_alone}),
         ("reservoir", {"draw": replacing_one_at_random}),
+        ("sample-categorical", {"sampler": rows_alike}),
+        ("rounded-weights", {"rounded": lambda logits: np.float16(logits - logits.max())}),
         ("reservoir", {"draw": carried}),
         ("reservoir", {"draw": lambda logits, rng: np.argsort(-logits)[:2]}),
         ("reservoir-numbers", {"drawn": new_jump_for_each_block}),
