@@ -152,8 +152,8 @@ CALLS = {
     bound=math.log(7e4),
     control="candidates of the blocks kept without a test",
     wrong={"sampler": kept_unseen},
-    power="minus the logarithm of the least p-value of seven, false alarm 1e-4 together; the weakest, "
-    "of 200 classes, a " + chi_square_power(ranked(ROW[:200])[1], DRAWS, 0.012, 7),
+    power="minus the logarithm of the least p-value of seven, false alarm 1e-4 together; the "
+    "weakest, of 200 classes, a " + chi_square_power(ranked(ROW[:200])[1], DRAWS, 0.012, 7),
 )
 def sample_categorical_counts(sampler: Any = sample_categorical) -> float:
     worst = 0.0
