@@ -209,9 +209,9 @@ def sample_categorical(
 
     The predictions were fitted on one x86-64 machine, with AVX2, to logits of standard deviation 2.
     Elsewhere a slower method may be taken; the law stays exact. Where a quarter of the rows make 16
-    draws or more, by lines of 32 classes or more, sums, search or table, and expect at most one of
-    them (of many draws, a quarter) to be of another class than their likeliest, which draws are
-    others is drawn first. That takes far less than predicted.
+    draws or more, by sums, table, a search by prediction, or lines of 32 classes or 16,384 draws,
+    and expect at most one of them (of many draws, a quarter) to be of another class than their
+    likeliest, which draws are others is drawn first. That takes far less than predicted.
 
     A column is every n-th class of a row that is laid out in a few lines of n. Columns take two
     steps for more than 128 classes and from 8192 logits of a chunk of rows on. From so many logits
@@ -358,20 +358,19 @@ def _short(logits: Floats, size: Any, rng: np.random.Generator) -> Any:
         if not batch_last and any(own not in (1, length) for own, length in pairs):
             return None
         repeated = num_draws // num_rows
-    noise = _takes_noise(num_rows, width, repeated)
-    if not noise:
+    if not _takes_noise(num_rows, width, repeated):
         if not batch_last or num_rows * (width + repeated) > _CHUNK_SIZE:
             return None
-        noise = _plan(num_rows, width, repeated) is _by_noise
-    if noise:
-        return _first(logits, rng.standard_exponential((*lengths, width)))
-    rows = logits.reshape(num_rows, width)
-    if _searches_few(num_rows, width, repeated):
-        return _search_few(rows, lengths, rng)
-    drawn = np.empty((num_rows, repeated), np.int64)
-    with np.errstate(over="ignore", under="ignore"):
-        _plan(num_rows, width, repeated)(rows, drawn, rng, map)
-    return drawn.T.reshape(lengths)[()]
+        method = _plan(num_rows, width, repeated)
+        if method is not _by_noise:
+            rows = logits.reshape(num_rows, width)
+            if _searches_few(num_rows, width, repeated):
+                return _search_few(rows, lengths, rng)
+            drawn = np.empty((num_rows, repeated), np.int64)
+            with np.errstate(over="ignore", under="ignore"):
+                method(rows, drawn, rng, map)
+            return drawn.T.reshape(lengths)[()]
+    return _first(logits, rng.standard_exponential((*lengths, width)))
 
 
 def _first(logits: Floats, arrivals: NDArray[np.float64]) -> Any:
@@ -493,11 +492,12 @@ def _in_two(num_logits: int, num_classes: int) -> bool:
     return num_classes > _ONE_LINE and num_logits >= _MANY_SINGLE
 
 
-def _weights(rows: Floats, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-    """The exponentials of the differences from the largest logit of each row."""
-    row_max = rows.max(axis=1).astype(np.float64)
+def _weights(rows: Floats, out: Floats | None = None) -> NDArray[Any]:
+    """The exponentials of the differences from the largest logit of each row, all as in `out`."""
+    dtype = _FLOAT if out is None else out.dtype
+    row_max = rows.max(axis=1).astype(np.promote_types(rows.dtype, dtype))
     check_row_max(row_max)
-    weights: NDArray[np.float64] = np.subtract(rows, row_max[:, None], out=out)
+    weights: Floats = np.subtract(rows, row_max[:, None], out=out)
     return np.exp(weights, out=weights)
 
 
@@ -547,9 +547,7 @@ def _by_lines(rows: Floats, index: Indices, rng: np.random.Generator, share: Sha
     repeated = index.shape[1]
     single = repeated == 1 and _single_first(rows.size, rows.shape[1], 1)
     if single:
-        rounded = np.subtract(
-            weights, row_max, out=np.empty(weights.shape, _SINGLE), casting="same_kind"
-        )
+        rounded = np.subtract(weights, row_max, out=np.empty(weights.shape, _SINGLE))
         weights[:] = np.exp(rounded, out=rounded)
     else:
         weights -= row_max
@@ -612,20 +610,12 @@ def _into_columns(
     The levels are uniforms (1, rows, draws), or (2, rows, draws) to find a column and then a class.
     """
     num_rows, num_classes = rows.shape
-    row_max = np.maximum.reduce(rows, axis=1, keepdims=True)
-    if dtype == _FLOAT or row_max.dtype != _SINGLE:
-        row_max = row_max.astype(np.float64, copy=False)  # so that differences are float64
-    check_row_max(row_max[:, 0])
     if len(levels) == 1:
-        weights = np.subtract(rows, row_max, out=np.empty(rows.shape, dtype), casting="same_kind")
-        return _passed(np.exp(weights, out=weights), levels[0])
+        return _passed(_weights(rows, out=np.empty(rows.shape, dtype)), levels[0])
     height = min(_COLUMN, max(2, num_classes // _COLUMNS))
     width = -(-num_classes // height)
-    weights = np.empty((num_rows, height, width), dtype)
-    flat = weights.reshape(num_rows, -1)
-    flat[:, num_classes:] = 0
-    flat = flat[:, :num_classes]
-    np.exp(np.subtract(rows, row_max, out=flat, casting="same_kind"), out=flat)
+    weights = np.zeros((num_rows, height, width), dtype)
+    _weights(rows, out=weights.reshape(num_rows, -1)[:, :num_classes])
     column, doubtful = _passed(np.add.reduce(weights, axis=1), levels[0])
     inside = weights[np.arange(num_rows)[:, None], :, column].reshape(-1, height)
     line, unsure = _passed(inside, levels[1].reshape(-1, 1))
