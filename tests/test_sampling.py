@@ -81,6 +81,7 @@ def method(request, monkeypatch):
     for constant, value in CONSTANTS.get(request.param, {}).items():
         monkeypatch.setattr(categorical, constant, value)
     if name is not None:
+        monkeypatch.setattr(categorical, "_FEW_NOISES", 0)
         monkeypatch.setattr(categorical, "_short", lambda *_: None)
         monkeypatch.setattr(categorical, "_takes_noise", lambda *_: name == "no plan")
         monkeypatch.setattr(categorical, "_plan", lambda *_: getattr(categorical, f"_by_{name}"))
@@ -185,11 +186,12 @@ class Extremes(np.random.Generator):
         return drawn
 
 
-@pytest.mark.parametrize("drawable", [1, slice(1, None, 2), slice(40, 100)])
-def test_a_masked_class_is_never_drawn(method, drawable):
+@pytest.mark.parametrize("drawable", [1, slice(1, None, 2), slice(40, 100), slice(100, 130)])
+@pytest.mark.parametrize("logit", [0, -744.5])  # and one whose weight is the least there is
+def test_a_masked_class_is_never_drawn(method, drawable, logit):
     shape, size = method
     logits = np.full(shape[-1], -np.inf)
-    logits[drawable] = 0
+    logits[drawable] = logit
     logits[2] = 0
     masked = np.isinf(logits)
     for rng in (Extremes(np.random.PCG64(5)), np.random.default_rng(5)):

@@ -42,8 +42,8 @@ _NOISES_OF_A_ROW, _FEW_OF_A_ROW, _FEW_NOISES, _MOST_NOISES = 1 << 13, 1 << 9, 1 
 # Several draws of each row, up to so many in all and of so many rows, are searched for without a
 # plan, which takes some us. Of more rows, a method without a call for each row is faster.
 _FEW, _FEW_ROWS = 1 << 11, 16
-# A perturbed logit between these has its noise to 2**-33.
-_LOW, _HIGH = -(2.0**20), 2.0**20
+# A perturbed logit between these has its noise to 2**-33, so also several with such squares in all.
+_LOW, _HIGH, _SQUARES = -(2.0**20), 2.0**20, 2.0**40
 # The defaults of `axis` and `workers`, compared by identity: True equals 1, but is to be refused.
 _LAST, _ALONE = -1, 1
 _ARRAY, _GENERATOR = np.ndarray, np.random.Generator
@@ -259,18 +259,18 @@ def sample_categorical(
         and workers is _ALONE
         and 0 < (count := logits.size) <= _CHUNK_SIZE
     ):
-        if (
-            size is None
-            and logits.ndim == 1
-            and count <= _NOISES_OF_A_ROW
-            and logits.dtype in (_FLOAT, _SINGLE)
-        ):
-            arrivals = rng.standard_exponential(count)
-            keys = logits - np.log(arrivals)
-            index = keys.argmax()
-            if _LOW < keys.item(index) < _HIGH:
-                return index  # type: ignore[return-value]
-            return _winners(logits, arrivals)
+        if size is None and logits.dtype in (_FLOAT, _SINGLE):
+            axes = logits.ndim
+            if axes == 1 and count <= _NOISES_OF_A_ROW:
+                arrivals = rng.standard_exponential(count)
+                keys = logits - np.log(arrivals)
+                index = keys.argmax()
+                if _LOW < keys.item(index) < _HIGH:
+                    return index  # type: ignore[return-value]
+                return _winners(logits, arrivals)
+            if axes > 1 and count <= _FEW_NOISES:
+                noise: Any = rng.standard_exponential(logits.shape)
+                return _first(logits, noise)  # type: ignore[no-any-return]
         picked: Indices | None = _short(logits, size, rng)
         if picked is not None:
             return picked
@@ -383,10 +383,10 @@ def _first(logits: Floats, arrivals: NDArray[np.float64]) -> Any:
             if _LOW < keys.item(index.item()) < _HIGH:
                 return index
         else:  # `vdot` overflows without a warning
-            if np.vdot(keys, keys) < _HIGH**2:
+            if np.vdot(keys, keys) < _SQUARES:
                 return index
             largest = np.maximum.reduce(keys, axis=-1)  # it was perhaps a masked class alone
-            if np.vdot(largest, largest) < _HIGH**2:
+            if np.vdot(largest, largest) < _SQUARES:
                 return index
     except FloatingPointError:  # the caller has errors raised, and a noise is 0
         pass
@@ -593,13 +593,24 @@ def _number(passed: NDArray[np.bool_]) -> NDArray[np.uint8]:
 
 def _by_columns(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
     """A draw is compared with all sums of its row, or of its columns and then inside one."""
-    levels = rng.random((1 + _in_two(rows.size, rows.shape[1]), *index.shape))
+    levels = _levels(rng, 1 + _in_two(rows.size, rows.shape[1]), index)
     if not _single_first(rows.size, rows.shape[1], index.shape[1]):
         index[:] = _into_columns(rows, levels, _FLOAT)[0]
         return
     index[:], doubtful = _into_columns(rows, levels, _SINGLE)
     if doubtful.any():
         index[doubtful] = _into_columns(rows[doubtful], levels[:, doubtful], _FLOAT)[0]
+
+
+def _levels(rng: np.random.Generator, steps: int, index: Indices) -> NDArray[np.float64]:
+    """Uniforms for each step of each draw.
+
+    A first one of 0, of chance 2**-53, would find classes whose sum may be a denormal number. A
+    share of that can round to all of it, and the next step would end beyond the last of them.
+    """
+    levels = rng.random((steps, *index.shape))
+    np.maximum(levels[0], 2.0**-54, out=levels[0])
+    return levels
 
 
 def _into_columns(
@@ -659,7 +670,7 @@ def _by_sums(rows: Floats, index: Indices, rng: np.random.Generator, share: Shar
     number = 1 << (width - 1).bit_length()
     sums = np.full((num_rows, number), np.inf)
     np.cumsum(grid[:, -1], axis=1, out=sums[:, :width])
-    levels = rng.random((2, num_rows, repeated))
+    levels = _levels(rng, 2, index)
     levels[0] *= sums[:, width - 1 : width]
     row = np.arange(num_rows)[:, None]
     if num_rows <= _FEW_ROWS and index.size <= _FEW:
@@ -755,7 +766,7 @@ def _draws_sure(
     drawn = np.empty((len(weights), repeated), np.int64)
     drawn[:] = likeliest[:, None]
     if each:
-        row, place = np.nonzero(rng.random(drawn.shape) < chance[:, None])
+        row, place = np.nonzero(_levels(rng, 1, drawn)[0] < chance[:, None])
         drawn[row, place] = _passed(weights[row], rng.random((row.size, 1)))[0][:, 0]
     else:
         counts = rng.binomial(repeated, chance)
