@@ -25,9 +25,8 @@ LOOP = 0.004  # seconds of a timed loop
 
 def planned(rows: int, classes: int, draws: int) -> bool:
     """Whether the method is chosen by its predicted time."""
-    short = categorical._searches_few(rows, classes, draws)
     noise = categorical._takes_noise(rows, classes, draws)
-    return not (short or noise) and rows * classes <= MOST_LOGITS and rows * draws <= MOST_DRAWN
+    return not noise and rows * classes <= MOST_LOGITS and rows * draws <= MOST_DRAWN
 
 
 def microseconds(method: categorical.Method, logits: np.ndarray, draws: int) -> float:

@@ -36,11 +36,12 @@ Method = Callable[[Floats, Indices, np.random.Generator, Share], None]
 # x86-64 machines, for float64 logits of standard deviation 2.
 
 # Noises, one for every class, up to which the draws are the race itself without a plan: one draw of
-# one row, several draws of one row, and draws of several rows. A noise takes 12 ns, other methods
-# 30 us or more, and a search of one row 10 us. The last: noises up to which a plan may choose it.
+# one row, several draws of one row, and draws of several rows. A noise takes 5 to 12 ns, other
+# methods 12 us or more, and a search of one row 7. The last: noises up to which a plan may choose
+# it.
 _NOISES_OF_A_ROW, _FEW_OF_A_ROW, _FEW_NOISES, _MOST_NOISES = 1 << 13, 1 << 9, 1 << 11, 1 << 14
-# Several draws of each row, up to so many in all and of so many rows, are searched for without a
-# plan, which takes some us. Of more rows, a method without a call for each row is faster.
+# Several draws of each row, up to so many in all and of so many rows, have a search of their own.
+# Of more rows, a method without a call for each row is faster.
 _FEW, _FEW_ROWS = 1 << 11, 16
 # A perturbed logit between these has its noise to 2**-33, so also several with such squares in all.
 _LOW, _HIGH, _SQUARES = -(2.0**20), 2.0**20, 2.0**40
@@ -173,45 +174,49 @@ def sample_categorical(
     -----
     With N rows, K classes and d draws of each row, noise for every class is taken up to 8192
     classes if N = d = 1, up to K d = 512 if only N = 1, and up to N K d = 2048 otherwise. Beyond
-    that, several draws of up to 16 rows, up to 2048 in all, take a search, if the weights are not
-    float32 at first (see below) and N (K + d) is at most 65,536. In all other cases the time of
-    each method is predicted in microseconds, and the least one is taken. Here f = K / 1e5, and the
-    lesser w is for weights that are float32 at first:
+    that, the time of each method is predicted in microseconds, and the least one is taken. Here
+    f = K / 1e5, and the lesser w is for weights that are float32 at first (see below):
 
     .. table:: The predicted time of each method, in microseconds.
 
        =================================================== =========================================
        method                                              prediction
        =================================================== =========================================
-       noise, d = 1 and N K up to 16,384                   17 + 0.018 N K
-       lines: class by class, K up to 256                  55 + 1.1 K (1 + N (K + d) / 65536)
-                                                           + N (w K + (0.0085 + 0.00075 K) d),
-                                                           w 0.01 or 0.02
-       columns: all sums compared at once, d up to 128     56 + N (0.11 + w K
-                                                           + (0.032 + 0.0012 K) d), or in two steps
-                                                           136 + N (0.11 + w K
-                                                           + (0.22 + 0.00008 K) d), w 0.007 or
-                                                           0.0124
-       sums: a search over columns, one down a column      165 + N (0.18 + 0.017 K + 0.046 d
+       noise, N K d up to 16,384                           3.2 + N d (0.009 + 0.005 K)
+       lines: class by class, K up to 256                  12.6 + 0.31 K (1 + N (K + d) / 65536)
+                                                           + N (w K + (0.0022 + 0.0003 K) d),
+                                                           w 0.0024 or 0.0036
+       columns: all sums compared at once, d up to 128     14 + N (0.06 + w K
+                                                           + (0.0127 + 0.00045 K) d),
+                                                           w 0.0032 or 0.0043, or in two steps
+                                                           29 + N (0.06 + w K + 0.135 d),
+                                                           w 0.0019 or 0.003
+       sums: a search over columns, one down a column      44 + N (0.15 + 0.0041 K + 0.0174 d
                                                            (1 + min(d / 1e5, 1) + min(f, 3)))
-       search: a binary search of each row                 52 + N (1.9 + (0.0163
-                                                           + 0.0005 min(f, 4)) K
-                                                           + 0.0085 d (1 + log2(K)) (1 + 0.2 f))
-       table: each search begins at a guide                50 + N (79 + 0.019 sqrt(K d)
-                                                           + (0.0205 + 0.0018 min(f / 4, 1)) K
-                                                           + (0.0126 + 0.01 min(f, 4)) d)
-       blocks: the race of n blocks, K above 128           340 + N (0.0009 K
-                                                           + d (2.5 + 0.12 min(sqrt(K), 320))
-                                                           + 0.03 (n + d))
-       stretches: sums over 8192 neighbours first          N (86 + 0.012 K + 0.064 d
-                                                           + 170 min(d, K / 8192))
+       search: a binary search of each row                 12 + N (0.68 + (0.0052
+                                                           + 0.00016 min(f, 4)) K
+                                                           + 0.004 d (1 + log2(K)) (1 + 0.2 f))
+       table: each search begins at a guide                11 + N (22 + 0.006 sqrt(K d)
+                                                           + (0.0065 + 0.0006 min(f / 4, 1)) K
+                                                           + (0.0027 + 0.003 min(f, 4)) d)
+       blocks: the race of n blocks, K above 128           81 + N (0.00024 K + 0.019 n
+                                                           + d (0.38 + 0.019 min(sqrt(K), 320)))
+       stretches of 8192 neighbours, K above that          N (16 + 0.0024 K + 0.025 d
+                                                           + 55 min(d, K / 8192))
        =================================================== =========================================
 
-    The predictions were fitted on one x86-64 machine, with AVX2, to logits of standard deviation 2.
-    Elsewhere a slower method may be taken; the law stays exact. Where a quarter of the rows make 16
-    draws or more, by sums, table, a search by prediction, or lines of 32 classes or 16,384 draws,
-    and expect at most one of them (of many draws, a quarter) to be of another class than their
-    likeliest, which draws are others is drawn first. That takes far less than predicted.
+    Several draws of up to 16 rows, up to 2048 in all, have a search with fewer calls, if the
+    weights are not float32 at first and N (K + d) is at most 65,536. Its prediction has 6.4 in
+    place of 12, and 0.93 in place of 0.68.
+
+    The predictions were fitted to logits of standard deviation 2, and to the geometric mean of
+    three times: on an x86-64 processor with AVX-512, on the same without its use, and on an older
+    one with AVX2, whose times were divided by 3.1. That of noise is a tenth less than fitted, since
+    it is what a caller would do without this function. Elsewhere a slower method may be taken; the
+    law stays exact. Where a quarter of the rows make 16 draws or more, by sums, table, a search
+    (but not that of few draws), or lines of 32 classes or 16,384 draws, and expect at most one of
+    them (of many draws, a quarter) to be of another class than their likeliest, which draws are
+    others is drawn first. That takes far less than predicted.
 
     A column is every n-th class of a row that is laid out in a few lines of n. Columns take two
     steps for more than 128 classes and from 8192 logits of a chunk of rows on. From so many logits
@@ -364,7 +369,7 @@ def _short(logits: Floats, size: Any, rng: np.random.Generator) -> Any:
         method = _plan(num_rows, width, repeated)
         if method is not _by_noise:
             rows = logits.reshape(num_rows, width)
-            if _searches_few(num_rows, width, repeated):
+            if method is _by_search and _searches_few(num_rows, width, repeated):
                 return _search_few(rows, lengths, rng)
             drawn = np.empty((num_rows, repeated), np.int64)
             with np.errstate(over="ignore", under="ignore"):
@@ -425,7 +430,7 @@ def _takes_noise(num_rows: int, num_classes: int, repeated: int) -> bool:
 
 
 def _searches_few(num_rows: int, num_classes: int, repeated: int) -> bool:
-    """Whether so few draws are searched for in the sums of each row without a plan."""
+    """Whether a search of the sums of each row goes by `_search_few`."""
     logits, draws = num_rows * num_classes, num_rows * repeated
     few = repeated > 1 and num_rows <= _FEW_ROWS and draws <= _FEW
     return (
@@ -436,8 +441,6 @@ def _searches_few(num_rows: int, num_classes: int, repeated: int) -> bool:
 @functools.lru_cache(maxsize=1024)  # a prediction takes 3 us
 def _plan(num_rows: int, num_classes: int, repeated: int) -> Method:
     """The method that is predicted to take the least time."""
-    if _searches_few(num_rows, num_classes, repeated):
-        return _by_search
     times = _predicted(num_rows, num_classes, repeated)
     return min(times, key=times.__getitem__)
 
@@ -445,39 +448,42 @@ def _plan(num_rows: int, num_classes: int, repeated: int) -> Method:
 def _predicted(num_rows: int, num_classes: int, repeated: int) -> dict[Method, float]:
     """Microseconds that each method takes: for the call, a row, a class and a draw.
 
-    Fitted to times of 750 shapes. Searches and tables of long rows leave the cache.
+    Fitted to times of 1220 shapes. Searches and tables of long rows leave the cache.
     """
     rows, classes, draws = float(num_rows), float(num_classes), float(repeated)
     logits, far = rows * classes, classes / 1e5
     single = _single_first(num_rows * num_classes, num_classes, repeated)
     times: dict[Method, float] = {}
-    if repeated == 1 and logits <= _MOST_NOISES:
-        times[_by_noise] = 17 + 0.018 * logits
+    if logits * draws <= _MOST_NOISES:
+        times[_by_noise] = 3.2 + rows * draws * (0.009 + 0.005 * classes)
     if num_classes <= _LINES:
-        lines = 1.1 * classes * (1 + rows * (classes + draws) / _CHUNK_SIZE)
-        weigh, count = 0.01 if single and repeated == 1 else 0.02, 0.0085 + 0.00075 * classes
-        times[_by_lines] = 55 + lines + rows * (weigh * classes + count * draws)
+        lines = 0.31 * classes * (1 + rows * (classes + draws) / _CHUNK_SIZE)
+        weigh, count = 0.0024 if single and repeated == 1 else 0.0036, 0.0022 + 0.0003 * classes
+        times[_by_lines] = 12.6 + lines + rows * (weigh * classes + count * draws)
     if num_classes > _LEAST_BLOCKS:
-        tries = 2.5 + 0.12 * min(math.sqrt(classes), 320)
-        chunks = 0.03 * (num_blocks_of(num_classes) + draws)
-        times[_by_blocks] = 340 + rows * (0.0009 * classes + tries * draws + chunks)
-    once = min(draws, classes / _STRETCH)  # stretches that hold a draw
-    times[_by_stretches] = rows * (86 + 0.012 * classes + 170 * once + 0.064 * draws)
+        tries = 0.38 + 0.019 * min(math.sqrt(classes), 320)
+        chunks = 0.019 * num_blocks_of(num_classes)
+        times[_by_blocks] = 81 + rows * (0.00024 * classes + tries * draws + chunks)
+    if num_classes > _STRETCH:
+        once = min(draws, classes / _STRETCH)  # stretches that hold a draw
+        times[_by_stretches] = rows * (16 + 0.0024 * classes + 55 * once + 0.025 * draws)
     if num_classes > _MOST_HELD:
         return times
-    weigh = 0.007 if single else 0.0124
-    if repeated <= _MOST_COMPARED:
-        two = _in_two(num_rows * num_classes, num_classes)
-        call, step = (136, 0.22 + 0.00008 * classes) if two else (56, 0.032 + 0.0012 * classes)
-        times[_by_columns] = call + rows * (0.11 + weigh * classes + step * draws)
-    fall = 0.046 * (1 + min(draws / 1e5, 1) + min(far, 3))
-    times[_by_sums] = 165 + rows * (0.18 + 0.017 * classes + fall * draws)
-    find = 0.0085 * (1 + math.log2(classes)) * (1 + 0.2 * far)
-    weigh = 0.0163 + 0.0005 * min(far, 4)
-    times[_by_search] = 52 + rows * (1.9 + weigh * classes + find * draws)
-    make, look = 0.0205 + 0.0018 * min(far / 4, 1), 0.0126 + 0.01 * min(far, 4)
-    guides = 0.019 * math.sqrt(classes * draws)
-    times[_by_table] = 50 + rows * (79 + make * classes + guides + look * draws)
+    if repeated <= _MOST_COMPARED and _in_two(num_rows * num_classes, num_classes):
+        weigh = 0.0019 if single else 0.003
+        times[_by_columns] = 29 + rows * (0.06 + weigh * classes + 0.135 * draws)
+    elif repeated <= _MOST_COMPARED:
+        weigh, compare = 0.0032 if single else 0.0043, 0.0127 + 0.00045 * classes
+        times[_by_columns] = 14 + rows * (0.06 + weigh * classes + compare * draws)
+    fall = 0.0174 * (1 + min(draws / 1e5, 1) + min(far, 3))
+    times[_by_sums] = 44 + rows * (0.15 + 0.0041 * classes + fall * draws)
+    call, row = (6.4, 0.93) if _searches_few(num_rows, num_classes, repeated) else (12, 0.68)
+    find = 0.004 * (1 + math.log2(classes)) * (1 + 0.2 * far)
+    weigh = 0.0052 + 0.00016 * min(far, 4)
+    times[_by_search] = call + rows * (row + weigh * classes + find * draws)
+    make, look = 0.0065 + 0.0006 * min(far / 4, 1), 0.0027 + 0.003 * min(far, 4)
+    guides = 0.006 * math.sqrt(classes * draws)
+    times[_by_table] = 11 + rows * (22 + make * classes + guides + look * draws)
     return times
 
 
@@ -535,8 +541,8 @@ def _winners(logits: Floats, arrivals: NDArray[np.float64]) -> Indices:
 
 
 def _by_noise(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
-    """The Gumbel-max trick, for one draw of each row."""
-    index[:, 0] = _first(rows, rng.standard_exponential(rows.shape))
+    """The Gumbel-max trick."""
+    index[:] = _first(rows, rng.standard_exponential((index.shape[1], *rows.shape))).T
 
 
 def _by_lines(rows: Floats, index: Indices, rng: np.random.Generator, share: Share) -> None:
@@ -558,20 +564,20 @@ def _by_lines(rows: Floats, index: Indices, rng: np.random.Generator, share: Sha
             return
     for below, line in pairwise(weights):
         line += below
-    if single or index.size <= _AT_ONCE:
-        levels = np.array(rng.random(index.shape).T, order="C")
-        reached = (levels - _MARGIN if single else levels) * weights[-1]
-        count = _number(weights[:-1, None] <= reached)
-        index[:] = count.T
-        if single:
-            reached += 2 * _MARGIN * weights[-1]
-            doubtful = (_number(weights[:-1, None] <= reached) != count).any(axis=0)
-            if doubtful.any():
-                index[doubtful] = _into_columns(rows[doubtful], levels.T[None, doubtful], _FLOAT)[0]
-        return
     # The longer of the two axes lies last, where NumPy's loops are fast.
     wide = repeated > len(rows)
     lines = weights[:, :, None] if wide else weights[:, None]
+    if single or index.size <= _AT_ONCE:
+        levels = rng.random(index.shape) if wide else rng.random(index.shape).T.copy()
+        reached = (levels - _MARGIN if single else levels) * lines[-1]
+        count = _number(lines[:-1] <= reached)
+        index[:] = count if wide else count.T
+        if single:
+            reached += 2 * _MARGIN * lines[-1]
+            doubtful = (_number(lines[:-1] <= reached) != count).any(axis=0)
+            if doubtful.any():
+                index[doubtful] = _into_columns(rows[doubtful], levels.T[None, doubtful], _FLOAT)[0]
+        return
     step = max(1, _DRAWS_AT_ONCE // len(rows))
     for start in range(0, repeated, step):
         drawn = index[:, start : start + step] if wide else index[:, start : start + step].T
@@ -747,7 +753,8 @@ def _draws_sure(
     by a binomial number, at random places, where that takes less. Then the weights are lost.
     """
     (num_rows, num_classes), repeated = weights.shape, index.shape[1]
-    if repeated < _LEAST_SURE or _searches_few(num_rows, num_classes, repeated):
+    few = draw is _by_search and _searches_few(num_rows, num_classes, repeated)
+    if repeated < _LEAST_SURE or few:
         return False
     each = 4 * num_classes + 40 * repeated < _SURE_TAKES
     # The largest weight is 1, so the sum is one over its probability.
