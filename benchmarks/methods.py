@@ -38,7 +38,12 @@ def microseconds(method: categorical.Method, logits: np.ndarray, draws: int) -> 
         width = draws + num_blocks_of(logits.shape[1])
     step = max(1, categorical._CHUNK_SIZE // width)
 
+    few = method is categorical._by_search and categorical._searches_few(*logits.shape, draws)
+
     def draw() -> None:
+        if few:
+            categorical._search_few(logits, (draws, len(logits)), rng)
+            return
         for start in range(0, len(logits), step):
             some = slice(start, start + step)
             method(logits[some], index[some], rng, map)

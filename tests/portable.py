@@ -21,13 +21,12 @@ from gumbel_lib.claims import SHARED
 ROOT = Path(__file__).parents[1]
 # What OpenBLAS and XLA are told where the highest group left to NumPy is this one. Other
 # processors than x86-64 have groups that are not here, and keep their OpenBLAS and XLA. Below AVX2
-# XLA cannot compile half precision, which a cell of questions shows. Beyond X86_V4 NumPy has
-# groups for numbers of 16 bits alone, AVX512_ICL to sort them and AVX512_SPR also to take their
-# functions, so to keep the first of these is no run of its own.
+# XLA cannot compile half precision, which a cell of questions shows. A processor's own run stands
+# for X86_V4: beyond it NumPy has groups for numbers of 16 bits alone, AVX512_ICL to sort them and
+# AVX512_SPR also to take their functions.
 MATCHING = {
     "": ("Prescott", "AVX2"),
     "X86_V3": ("Haswell", "AVX2"),
-    "X86_V4": ("SkylakeX", "AVX512"),
 }
 
 

@@ -637,6 +637,25 @@ def test_bad_logits_are_found_by_every_method(bad, method):
         sample_categorical(np.full(shape, -np.inf), size=size, rng=0)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_bad_row_among_good_ones_is_found_at_every_shape(bad):
+    choose = np.random.default_rng(4)
+    for _ in range(300):
+        num_rows, num_classes, repeated = np.exp(choose.uniform(0, [5, 7, 6])).astype(int).tolist()
+        logits = choose.normal(size=(num_rows, num_classes))
+        where = slice(None) if bad < 0 else choose.integers(num_classes)
+        logits[choose.integers(num_rows), where] = bad
+        for size in (None, (repeated, num_rows)):
+            with pytest.raises(ValueError, match="^logits: expected .*finite"):
+                sample_categorical(logits, size=size, rng=choose)
+
+
+def test_a_result_may_have_as_many_axes_as_an_array():
+    for num_classes in (3, 9000):
+        drawn = sample_categorical(np.zeros(num_classes), size=(1,) * 64, rng=1)
+        assert drawn.shape == (1,) * 64
+
+
 @pytest.mark.parametrize("shape", [(10,), (3, 10)])
 def test_no_type_or_copy_of_the_logits_changes_the_draws_or_the_generator(shape):
     logits = np.random.default_rng(7).normal(size=shape)

@@ -38,7 +38,7 @@ Method = Callable[[Floats, Indices, np.random.Generator, Share], None]
 # Noises, one for every class, up to which the draws are the race itself without a plan: one draw of
 # one row, several draws of one row, and draws of several rows. A noise takes 5 to 12 ns, other
 # methods 12 us or more, and a search of one row 7. The last: noises up to which a plan may choose
-# it.
+# noise.
 _NOISES_OF_A_ROW, _FEW_OF_A_ROW, _FEW_NOISES, _MOST_NOISES = 1 << 13, 1 << 9, 1 << 11, 1 << 14
 # Several draws of each row, up to so many in all and of so many rows, have a search of their own.
 # Of more rows, a method without a call for each row is faster.
@@ -54,7 +54,7 @@ _LINES = 256
 # Classes up to which a race of blocks is never the fastest.
 _LEAST_BLOCKS = 128
 # Draws of all rows that are compared with all lines in one call; of more, a call for each line is
-# as fast.
+# as fast. Where the weights are float32 at first, all draws of a chunk are.
 _AT_ONCE = 1 << 12
 # Neighbouring classes that are summed together, for a row or draws beyond the cache. With 4096 or
 # 16,384 the time is within a fifth.
@@ -205,18 +205,19 @@ def sample_categorical(
                                                            + 55 min(d, K / 8192))
        =================================================== =========================================
 
-    Several draws of up to 16 rows, up to 2048 in all, have a search with fewer calls, if the
-    weights are not float32 at first and N (K + d) is at most 65,536. Its prediction has 6.4 in
-    place of 12, and 0.93 in place of 0.68.
+    For two draws or more of each of up to 16 rows, at most 2048 in all, the search makes fewer
+    calls, if the weights are not float32 at first and N (K + d) is at most 65,536. It is predicted
+    with 6.4 in place of 12, and 0.93 in place of 0.68.
 
     The predictions were fitted to logits of standard deviation 2, and to the geometric mean of
     three times: on an x86-64 processor with AVX-512, on the same without its use, and on an older
-    one with AVX2, whose times were divided by 3.1. That of noise is a tenth less than fitted, since
-    it is what a caller would do without this function. Elsewhere a slower method may be taken; the
-    law stays exact. Where a quarter of the rows make 16 draws or more, by sums, table, a search
-    (but not that of few draws), or lines of 32 classes or 16,384 draws, and expect at most one of
-    them (of many draws, a quarter) to be of another class than their likeliest, which draws are
-    others is drawn first. That takes far less than predicted.
+    one with AVX2, whose times were divided by 3.1 to bring them to the same scale. Noise is
+    favoured by a tenth. Elsewhere a slower method may be taken; the law stays exact.
+
+    With d = 16 draws or more, sums, table, search (but not with few draws) and lines (if K is 32 or
+    more, or d 16,384 or more) look for rows with a likely class: where at most one draw, of many
+    draws at most a quarter, is expected to be of another class. If a quarter of the rows are such,
+    which of their draws are of other classes is drawn first. That takes far less than predicted.
 
     A column is every n-th class of a row that is laid out in a few lines of n. Columns take two
     steps for more than 128 classes and from 8192 logits of a chunk of rows on. From so many logits
@@ -231,8 +232,9 @@ def sample_categorical(
     not depend on how many tries it takes, so the law stays exact.
 
     Beside logits and result, a thread holds up to some 5 MB, and for one row 8 bytes or more for
-    each draw, a few numbers for each block, or for each class 8 bytes in a search, 9 in sums, 18 in
-    columns and 40 in a table, which are not used beyond 4 million classes. Logits are rounded to
+    each draw, a few numbers for each block, or for each class 8 bytes in a search and 9 in sums (in
+    either 16 beside a likely class), 18 in columns and 40 in a table, which are not used beyond 4
+    million classes. Logits are rounded to
     float64, and so are their differences from the largest and the exponentials. Rows that do not
     form a matrix without a copy, such as those of a middle axis, are copied a few at a time; lists,
     bfloat16, longdouble and arrays of other libraries are copied once.
@@ -290,7 +292,7 @@ def sample_categorical(
         return np.empty(shape, np.int64)
     of_batch, of_repeats = axes_of(shape, batch)
     num_rows, repeated = math.prod(batch), math.prod(shape[i] for i in of_repeats)
-    if _takes_noise(num_rows, num_classes, repeated):
+    if _takes_noise(num_rows, num_classes, repeated) and len(shape) < MOST_AXES:
         return _winners(values, generator.standard_exponential((*shape, num_classes)))
     drawn = room_for((num_rows, repeated), size)
 
@@ -405,8 +407,7 @@ def _search_few(rows: Floats, shape: tuple[int, ...], rng: np.random.Generator) 
     """
     alone = len(rows) == 1
     row_max = np.maximum.reduce(rows, axis=1)
-    largest = row_max.tolist()
-    if not (min(largest) > _LOW and max(largest) < _HIGH):
+    if not all(_LOW < largest < _HIGH for largest in row_max.tolist()):
         return None
     values = rows[0] if alone else rows
     weights = np.subtract(values, row_max if alone else row_max[:, None], dtype=np.float64)
@@ -430,7 +431,7 @@ def _takes_noise(num_rows: int, num_classes: int, repeated: int) -> bool:
 
 
 def _searches_few(num_rows: int, num_classes: int, repeated: int) -> bool:
-    """Whether a search of the sums of each row goes by `_search_few`."""
+    """Whether a search of the sums of each row is small enough for `_search_few`."""
     logits, draws = num_rows * num_classes, num_rows * repeated
     few = repeated > 1 and num_rows <= _FEW_ROWS and draws <= _FEW
     return (
