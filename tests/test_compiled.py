@@ -37,7 +37,7 @@ WAYS = {
     "race": ((40, 270), None),
     "race, one row": ((270,), None),
     "race, a power of two": ((350, 256), None),
-    "race, several draws": ((40, 600), (2, 40)),
+    "race, several draws": ((40, 900), (2, 40)),
     "race, several passes": ((1200, 900), (2, 1200)),
     "race in a few uniforms": ((40, 270), None),
     "race that is given up": ((90, 300), (3, 90)),
