@@ -189,7 +189,8 @@ def sample_categorical(
        columns: all sums compared at once, d up to 128     14 + N (0.06 + w K
                                                            + (0.0127 + 0.00045 K) d),
                                                            w 0.0032 or 0.0043, or in two steps
-                                                           29 + N (0.06 + w K + 0.135 d),
+                                                           29 + N (0.06 + w K
+                                                           + (0.12 + 0.00002 K) d),
                                                            w 0.0019 or 0.003
        sums: a search over columns, one down a column      44 + N (0.15 + 0.0041 K + 0.0174 d
                                                            (1 + min(d / 1e5, 1) + min(f, 3)))
@@ -471,8 +472,8 @@ def _predicted(num_rows: int, num_classes: int, repeated: int) -> dict[Method, f
     if num_classes > _MOST_HELD:
         return times
     if repeated <= _MOST_COMPARED and _in_two(num_rows * num_classes, num_classes):
-        weigh = 0.0019 if single else 0.003
-        times[_by_columns] = 29 + rows * (0.06 + weigh * classes + 0.135 * draws)
+        weigh, compare = 0.0019 if single else 0.003, 0.12 + 0.00002 * classes
+        times[_by_columns] = 29 + rows * (0.06 + weigh * classes + compare * draws)
     elif repeated <= _MOST_COMPARED:
         weigh, compare = 0.0032 if single else 0.0043, 0.0127 + 0.00045 * classes
         times[_by_columns] = 14 + rows * (0.06 + weigh * classes + compare * draws)
