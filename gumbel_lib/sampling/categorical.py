@@ -172,10 +172,10 @@ def sample_categorical(
 
     Notes
     -----
-    With N rows, K classes and d draws of each row, noise for every class is taken up to 8192
+    With N rows, K classes and d draws of each row, noise for every class is always taken up to 8192
     classes if N = d = 1, up to K d = 512 if only N = 1, and up to N K d = 2048 otherwise. Beyond
-    that, the time of each method is predicted in microseconds, and the least one is taken. Here
-    f = K / 1e5, and the lesser w is for weights that are float32 at first (see below):
+    that, the time of each method is predicted in microseconds, and the least one is taken. Here f =
+    K / 1e5, and the lesser w is for weights that are float32 at first (see below):
 
     .. table:: The predicted time of each method, in microseconds.
 
@@ -221,11 +221,12 @@ def sample_categorical(
     which of their draws are of other classes is drawn first. That takes far less than predicted.
 
     A column is every n-th class of a row that is laid out in a few lines of n. Columns take two
-    steps for more than 128 classes and from 8192 logits of a chunk of rows on. From so many logits
-    the weights are float32 at first: by lines for one draw of each row, by columns for one or for
-    up to K/16, at most 16 and at most 2**19 / K. Where a draw is so near to a cumulative sum,
-    within 2**-19 of the total, that float32 might give it another class, its row is drawn once more
-    in float64, from the same uniforms. So the draws are those of float64.
+    steps for more than 128 classes and from 8192 logits of a chunk on: the rows that are drawn at
+    once, as many as have 65,536 logits and draws, or one. From so many logits the weights are
+    float32 at first: by lines for one draw of each row, by columns for one or for up to K/16, at
+    most 16 and at most 2**19 / K. Where a draw is so near to a cumulative sum, within 2**-19 of the
+    total, that float32 might give it another class, its row is drawn once more in float64, from the
+    same uniforms. So the draws are those of float64.
 
     The race has n blocks, sqrt(2K) rounded up to a power of two. Up to n = 1024 a block holds every
     n-th class, beyond that it holds neighbours. Draws that are still open after K/16 tries a row,
