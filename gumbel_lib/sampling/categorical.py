@@ -174,8 +174,8 @@ def sample_categorical(
     -----
     With N rows, K classes and d draws of each row, noise for every class is always taken up to 8192
     classes if N = d = 1, up to K d = 512 if only N = 1, and up to N K d = 2048 otherwise. Beyond
-    that, the time of each method is predicted in microseconds, and the least one is taken. Here f =
-    K / 1e5, and the lesser w is for weights that are float32 at first (see below):
+    that, the time of each method is predicted, and the least one is taken. The lesser w is for
+    weights that are float32 at first (see below), and f stands for K / 1e5:
 
     .. table:: The predicted time of each method, in microseconds.
 
@@ -215,18 +215,19 @@ def sample_categorical(
     one with AVX2, whose times were divided by 3.1 to bring them to the same scale. Noise is
     favoured by a tenth. Elsewhere a slower method may be taken; the law stays exact.
 
-    With d = 16 draws or more, sums, table, search (but not with few draws) and lines (if K is 32 or
-    more, or d 16,384 or more) look for rows with a likely class: where at most one draw, of many
-    draws at most a quarter, is expected to be of another class. If a quarter of the rows are such,
-    which of their draws are of other classes is drawn first. That takes far less than predicted.
+    A row has a likely class if at most one of its draws, or of many draws at most a quarter, is
+    expected to be of another class. With d = 16 draws or more, sums, table, search (but not that of
+    few draws) and lines (if K is 32 or more, or d 16,384 or more) look for such rows. If a quarter
+    of the rows are such, which of their draws are of other classes is drawn first. That takes far
+    less than predicted.
 
-    A column is every n-th class of a row that is laid out in a few lines of n. Columns take two
-    steps for more than 128 classes and from 8192 logits of a chunk on: the rows that are drawn at
-    once, as many as have 65,536 logits and draws, or one. From so many logits the weights are
-    float32 at first: by lines for one draw of each row, by columns for one or for up to K/16, at
-    most 16 and at most 2**19 / K. Where a draw is so near to a cumulative sum, within 2**-19 of the
-    total, that float32 might give it another class, its row is drawn once more in float64, from the
-    same uniforms. So the draws are those of float64.
+    A column is every n-th class of a row that is laid out in a few lines of n. A chunk is the rows
+    that are drawn at once, as many as have 65,536 logits and draws together, or one. Columns take
+    two steps for more than 128 classes and from 8192 logits of a chunk on. From so many logits the
+    weights are float32 at first: by lines for one draw of each row, by columns for one or for up to
+    K/16, at most 16 and at most 2**19 / K. Where a draw is so near to a cumulative sum, within
+    2**-19 of the total, that float32 might give it another class, its row is drawn once more in
+    float64, from the same uniforms. So the draws are those of float64.
 
     The race has n blocks, sqrt(2K) rounded up to a power of two. Up to n = 1024 a block holds every
     n-th class, beyond that it holds neighbours. Draws that are still open after K/16 tries a row,
@@ -236,10 +237,10 @@ def sample_categorical(
     Beside logits and result, a thread holds up to some 5 MB, and for one row 8 bytes or more for
     each draw, a few numbers for each block, or for each class 8 bytes in a search and 9 in sums (in
     either 16 beside a likely class), 18 in columns and 40 in a table, which are not used beyond 4
-    million classes. Logits are rounded to
-    float64, and so are their differences from the largest and the exponentials. Rows that do not
-    form a matrix without a copy, such as those of a middle axis, are copied a few at a time; lists,
-    bfloat16, longdouble and arrays of other libraries are copied once.
+    million classes. Logits are rounded to float64, and so are their differences from the largest
+    and the exponentials. Rows that do not form a matrix without a copy, such as those of a middle
+    axis, are copied a few at a time; lists, bfloat16, longdouble and arrays of other libraries are
+    copied once.
 
     Rows are drawn in tasks, whatever `workers` is. Where there are several, each has a stream of
     its own, a child of a seed sequence made of 128 bits drawn from the generator.
