@@ -21,6 +21,7 @@ METHODS = {
     "noise, no plan": ((40, 50), None, "no plan"),
     "noise, no plan, several draws": ((8, 6), (40, 8), "no plan"),
     "noise": ((40, 50), None, "noise"),
+    "noise, several draws": ((8, 50), (40, 8), "noise"),
     "lines": ((900, 6), None, "lines"),
     "lines, float32 first": ((2000, 6), None, "lines"),
     "lines, several draws": ((900, 12), (3, 900), "lines"),
@@ -177,7 +178,16 @@ def test_the_tail_is_not_cut(prob, num_rare, dtype):
 
 
 class Extremes(np.random.Generator):
-    """Uniforms that are 0 or the largest below 1, which chance would bring once in 2**53."""
+    """Uniforms that are 0 or the largest below 1, which chance would bring once in 2**53.
+
+    And some of a number go to the last of its shares, however small, as rounding can bring.
+    """
+
+    def multinomial(self, n, pvals):
+        some, counts = min(n, 20), np.zeros(len(pvals), np.int64)
+        counts[0] = n - some
+        counts[-1] += some
+        return counts
 
     def random(self, size=None, *, out=None):
         drawn = np.where(super().random(size if out is None else out.shape) < 0.5, 0, 1 - 2.0**-53)
@@ -419,6 +429,9 @@ def test_the_shortest_way_draws_what_the_plan_would(shape, dtype):
     few = np.stack([row, row[::-1], row])
     cases += [(few, (99, 3)), (few[:, None], (3, 99)), (few[None], (256, 1, 3)), (few, (257, 3))]
     cases += [(few[None], (9, 9, 3)), (few[None], (9, 3))]
+    cases += [(logits, (2, *shape[:-1]))]  # of 40 rows of 60 classes by noise, as planned
+    likely = few + np.where(np.arange(shape[-1]), 0, 20).astype(dtype)
+    cases += [(likely, (99, 3)), (likely[:1], (999, 1))]
     # Beyond 2**20, where added noise would lose digits, and where a float holds no noise at all.
     for offset in (0, 2.0**21, -(2.0**21), 2.0**90, -np.inf):
         for values, size in cases:

@@ -863,7 +863,8 @@ def _by_stretches(rows: Floats, index: Indices, rng: np.random.Generator, share:
         starts = np.arange(0, row.size, _STRETCH)
         stretches = [row[None, start : start + _STRETCH] for start in starts]
         sums = np.array([np.exp(some - row_max).sum() for some in stretches])
-        possible = np.flatnonzero(sums)
+        # A share of a denormal sum can round to all of it, and would end beyond the stretch.
+        possible = np.flatnonzero(sums >= np.finfo(np.float64).tiny)
         counts = rng.multinomial(drawn.size, sums[possible] / sums.sum())
         place = 0
         for i, count in zip(possible, counts, strict=True):

@@ -313,11 +313,9 @@ def _draw(rows: Rows, shape: tuple[int, ...], rng: Generator, size: Any, workers
     num_rows, width = rows.shape
     matrix = drawn.reshape(num_rows, -1)
     repeated = matrix.shape[1]
-    tries = _tries(width) * repeated
-    spared = width - _CLASSES_PER_TRY * tries
     if (
         width <= _LEAST_RACE
-        or spared <= 0
+        or (spared := width - _CLASSES_PER_TRY * (tries := _tries(width) * repeated)) <= 0
         or num_rows * (width if repeated == 1 else spared) <= _MOST_FEW
     ):
         if drawn.size < _FEW_UNIFORMS and rows.size <= _CHUNK_SIZE:
