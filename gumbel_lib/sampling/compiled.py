@@ -38,23 +38,20 @@ Share = Callable[..., Any]  # map, or that of a pool of threads
 _LAST, _ALONE = -1, 1
 _FLOAT64, _INT64 = np.dtype(np.float64), np.dtype(np.int64)
 _FLOATS = _FLOAT64, np.dtype(np.float32)
-# Logits in all up to which single draws take no race: 5000 of one row take 12 us by sums and 14 in
-# a race, from 6000 on a race is no slower; 4 rows of 300 take 7 and 13. For several draws of each
-# row, logits that a race spares: 2 draws of 1373 classes take 3 us by sums and 6 in a race.
+# Logits in all up to which single draws take no race: 4000 of one row take 5.3 us by sums and 6.5
+# in a race, 6000 take 7.7 and 7.4. For several draws of each row, logits that a race spares: 10
+# draws of 10,000 classes, where it spares 3800, take 13 us either way, and of 20,000 23 and 19.
 _MOST_FEW = 5000
 # An element of an array is a NumPy number in a quarter of the time of `np.int64`.
 _FEW = np.arange(_MOST_FEW, dtype=_INT64)
-# Classes up to which rows are drawn by sums and do not race: of a thousand rows 224 classes take
-# 0.5 us by sums and 0.6 in a race, 280 take as long either way. Fewer than 4 * _LANES, so that each
+# Classes up to which rows are drawn by sums and do not race: of a thousand rows 200 classes take
+# 0.41 us by sums and 0.45 in a race, 255 take 0.52 and 0.46. Fewer than 4 * _LANES, so that each
 # such row has the same sums by every loop.
 _LEAST_RACE = 255
-# A try takes 60 ns, a class 1.6 more by sums than in a race: a row races as long as that pays.
-_CLASSES_PER_TRY = 40
+# A try takes 50 ns, a class 0.8 to 1.6 more by sums than in a race: a row races while that pays.
+_CLASSES_PER_TRY = 50
 # Tries of a row after which the rest is foreseen.
 _FORESEEN = 64
-# With 1024 blocks a race of 1e7 float32 takes 2.0 ms, with 8192 it takes 1.2, since a processor
-# fetches long stretches of a row before they are asked for; more gain nothing.
-_MOST_BLOCKS = 1 << 13
 # Nanoseconds of a part, since threads and a generator for each take some 50 us, and about those of
 # a draw that is looked up.
 _PART, _LOOK_UP = 1 << 19, 6
@@ -80,9 +77,16 @@ _MOST_COUNTED = 1500
 # side, since one would wait for the last: 0.2 ns a class in place of 1.3, and 4 to 11 a draw among
 # 32 to 10,000 classes in place of 6 to 75.
 _LANES = 64
+# Part of a row from which its likeliest class is looked for first: 1000 draws of 10,000 classes
+# take 2 ns each where it has 0.9, and 6 by the search alone; where it has 0.8 they would take 13.
+# And that from which this takes the place of a table: with 0.98 of 100,000 classes each of as many
+# draws takes 3 ns, and 6 by a table, with 0.999 of a million 3 and 13.
+_LIKELY, _NEARLY_SURE = 0.9, 0.98
 # Draws a row from which a table pays are these and one for each class: a class of it takes some
-# 8 ns more than one of the sums, and a look 2 to 5 in place of a search's 4 to 15.
-_LEAST_TABLED = 160
+# 8 ns more than one of the sums, and a look 2 to 5 in place of a search's 4 to 15. For so many
+# classes that a search waits for memory, half as many are enough: 5e6 of 1e7 classes take 0.22 s by
+# sums and 0.17 by a table.
+_LEAST_TABLED, _MANY_CLASSES = 160, 1 << 22
 
 # exp(x) = 2^n exp(r), where r is x less n log(2), and |r| <= log(2) / 2. That has two parts, as in
 # fdlibm, of which the first times n is exact. Up to r^12 / 12! the series of exp(r) is 2e-16 from
@@ -155,14 +159,15 @@ def sample_compiled(
     float64, and for arrays that are read-only, the one for a single draw also for (K,) and (1, K).
 
     A try of a race proposes one class, and keeps or rejects it. Rows of K > 255 classes race where
-    the draws of a row are expected to take fewer than K / 40 tries. But they do not for one draw of
+    the draws of a row are expected to take fewer than K / 50 tries. But they do not for one draw of
     each where they hold up to 5000 logits in all. Nor do N rows for several draws of each, where a
-    row's draws are expected to take t tries and N (K - 40 t) is at most 5000. A draw is assumed to
-    take 4 sqrt(h) - 6 tries, but at least 4, where blocks have h classes: about as many as with
-    logits of standard deviation 2, for the logits are not looked at. After 64 tries of a row in a
-    pass the rest is foreseen from the draws made so far; a row that would take more is drawn by its
-    sums or its table instead, all its draws anew. Which class is kept does not depend on how many
-    tries it took, so the law stays that of softmax.
+    row's draws are expected to take t tries and N (K - 50 t) is at most 5000. There are twice as
+    many blocks as in `sample_categorical`. A draw is assumed to take 4 sqrt(h) - 5.5 tries, but at
+    least 3.5, where blocks have h classes: about as many as with logits of standard deviation 2,
+    for the logits are not looked at. After 64 tries of a row in a pass the rest is foreseen from
+    the draws made so far; a row that would take more is drawn by its sums or its table instead, all
+    its draws anew. Which class is kept does not depend on how many tries it took, so the law stays
+    that of softmax.
 
     By its sums, a draw is the first class whose cumulative sum exceeds the level, :math:`u` times
     the total, with :math:`u` uniform on [0, 1). Of several rows, or for several draws, with up to
@@ -170,9 +175,11 @@ def sample_compiled(
     draws would take more than 1500 comparisons. Where there are more than four such rows, and more
     than 510 logits or 1024 draws in all, up to 256 rows are handled side by side. Else a binary
     search finds it; 64 searches advance together, step by step, so that they need not wait for
-    memory one after the other.
+    memory one after the other. Where one class has 0.9 of its row or more, a level is first
+    compared with the two ends of that class, and searched for alone if it lies outside.
 
-    From K + 160 draws of a row on, an alias table takes the place of both. It has K
+    From K + 160 draws of a row on, or K / 2 + 160 for 4 million classes and more, an alias table
+    takes the place of both, unless one class has 0.98 of the row or more. It has K
     columns of the same height. Column k belongs to class k up to some height, and above that to one
     other class. A draw is column :math:`\lfloor u K \rfloor`, and there the class at the height
     that is left of :math:`u K`: one look into memory, however many classes there are. One pass with
@@ -193,7 +200,7 @@ def sample_compiled(
 
     Logits that are no float32 or float64 array in one piece, row by row, are copied; they must not
     change during the call. Beside logits and result, a thread holds up to some 2 MB, and what one
-    row takes: 8 bytes a class, 24 with a table, or for a race up to a fifth of the logits. A race
+    row takes: 8 bytes a class, 24 where there may be a table, or for a race 16 bytes a block. A race
     also holds 8 bytes for each row that it gives up, and a byte a row if there are any; a call that
     refuses its logits takes a further byte per logit. The threads of the last call with any are
     kept.
@@ -251,26 +258,26 @@ def sample_compiled(
                 and num_rows < _FEW_UNIFORMS
             ):
                 drawn = empty(num_rows, _INT64)
-                _search(logits, rng.random((num_rows, 1), _FLOAT64), drawn.reshape(-1, 1))
+                _search(logits, rng.random(num_rows, _FLOAT64), drawn)
                 return drawn
-        elif count <= _MOST_BY_ROW and axes <= 2:
+            shape = logits.shape
+            return _draw(logits.reshape(-1, shape[-1]), shape[:-1], rng, None, workers)
+        elif count <= _MOST_FEW and axes <= 2:
             # Several draws of one row, or of each of some.
             num_rows, wanted = (1, (size, 1)) if axes == 1 else (len(logits), size)
             if (
-                type(wanted) is tuple
+                (num_rows == 1 or count <= _MOST_BY_ROW)
+                and type(wanted) is tuple
                 and len(wanted) == 2
                 and type(repeated := wanted[0]) is int
                 and type(wanted[1]) is int
                 and wanted[1] == num_rows
                 and 0 < (number := repeated * num_rows) <= _FEW_DRAWS
-                and (width := count // num_rows) <= _LEAST_RACE
-                and repeated * width <= _MOST_COUNTED
-                and not _takes_table(width, repeated)
             ):
-                drawn, rows = empty(number, _INT64), logits.reshape(num_rows, width)
-                if _loops.few_rows(rows, rng.random(number, _FLOAT64), drawn):
-                    return drawn if axes == 1 else drawn.reshape(num_rows, repeated).T
-                check_logits(logits, -1)
+                drawn = empty(number, _INT64)
+                rows = logits.reshape(num_rows, -1)
+                _search(rows, rng.random(number, _FLOAT64), drawn)
+                return drawn if axes == 1 else drawn.reshape(num_rows, repeated).T
         shape = logits.shape
         width = shape[-1]
         batch = shape[:-1]
@@ -319,7 +326,7 @@ def _draw(rows: Rows, shape: tuple[int, ...], rng: Generator, size: Any, workers
         or num_rows * (width if repeated == 1 else spared) <= _MOST_FEW
     ):
         if drawn.size < _FEW_UNIFORMS and rows.size <= _CHUNK_SIZE:
-            _search(rows, rng.random(matrix.shape), matrix)
+            _search(rows, rng.random(drawn.size), drawn.reshape(-1))
             return drawn[()]
         draw, numbers, took = _by_sums, float(repeated), 2.0 * width + _LOOK_UP * repeated
     else:
@@ -351,13 +358,18 @@ def _parts(number: int, took: float) -> list[slice]:
     return [slice(number * i // parts, number * (i + 1) // parts) for i in range(parts)]
 
 
+@functools.lru_cache(maxsize=1)
 def _num_blocks(width: int) -> int:
-    return min(num_blocks_of(width), _MOST_BLOCKS)
+    # Beside a try, compiled blocks take less than NumPy's: a row of 3000 classes takes 2.0 us with
+    # 128 blocks, 2.5 with a dominant class, and with 256 it takes 1.6 and 1.4. And a processor
+    # fetches long stretches of a row ahead: 1e7 float32 take 1.5 ms with 8192, 1.4 with twice that.
+    return 2 * num_blocks_of(width)
 
 
+@functools.lru_cache(maxsize=1)
 def _tries(width: int) -> float:
     """Tries that a draw takes on average, for logits of standard deviation 2, to 15%."""
-    return max(4.0, 4 * math.sqrt(-(-width // _num_blocks(width))) - 6)
+    return max(3.5, 4 * math.sqrt(-(-width // _num_blocks(width))) - 5.5)
 
 
 def _uniforms_of(rng: Generator) -> Uniforms:
@@ -383,14 +395,25 @@ def _share(workers: int, task: Callable[..., Any], *parts: Any) -> Any:
 
 def _by_race(rows: Rows, drawn: Indices, uniforms: Uniforms, share: Share) -> None:
     """The race of blocks; rows that it gives up are drawn by their sums or tables."""
-    bounds, least = _bounds_of(rows, share), 8
-    done, given_up = 0, 0
+    num_rows, width = rows.shape
+    num_blocks = _num_blocks(width)
+    parts = _parts(-(-width // num_blocks), num_blocks / 5) if num_rows == 1 else []
+    known = len(parts) > 1  # whether the bounds are those of the row
+    if known:
+        bounds_of_parts = np.empty((len(parts), num_blocks), rows.dtype)
+        row_of_parts = [rows[0, num_blocks * p.start : num_blocks * p.stop] for p in parts]
+        list(share(_loops.bound, bounds_of_parts, row_of_parts))
+        bounds = bounds_of_parts.max(axis=0)
+    else:
+        bounds = np.empty(num_blocks, rows.dtype)
+    done, given_up, least = 0, 0, 8
     while done < drawn.size:
         # A quarter more than expected, since another pass takes longer than making these numbers.
-        expected = int(1.25 * (drawn.size - done) * _tries(rows.shape[1]))
+        expected = int(1.25 * (drawn.size - done) * _tries(width))
         tries = np.empty((least + min(expected, _CHUNK_SIZE // 4), 3))
         uniforms(tries.reshape(-1))
-        reached, more = _loops.race(rows, bounds, drawn, done, tries)
+        reached, more = _loops.race(rows, bounds, known, drawn, done, tries)
+        known = num_rows == 1
         if reached == done:  # too few for a single draw
             least *= 4
         done, given_up = reached, given_up + more
@@ -407,25 +430,9 @@ def _by_race(rows: Rows, drawn: Indices, uniforms: Uniforms, share: Share) -> No
         drawn[some] = found
 
 
-def _bounds_of(rows: Rows, share: Share) -> Rows:
-    """The largest logit of each block of each row: block b holds each num_blocks-th class."""
-    num_rows, width = rows.shape
-    num_blocks = _num_blocks(width)
-    parts = _parts(-(-width // num_blocks), num_blocks / 5) if num_rows == 1 else []
-    bounds = np.empty((max(1, len(parts)), num_rows, num_blocks), rows.dtype)
-    if len(parts) > 1:
-        parts_of_row = [rows[:, num_blocks * p.start : num_blocks * p.stop] for p in parts]
-        list(share(_loops.bound, parts_of_row, bounds))
-        np.maximum.reduce(bounds, axis=0, out=bounds[0])
-    else:
-        _loops.bound(rows, bounds[0])
-    whole: Rows = bounds[0]
-    return whole
-
-
 def _takes_table(width: int, repeated: int) -> bool:
     """Whether so many draws of a row take an alias table."""
-    return repeated >= width + _LEAST_TABLED
+    return repeated >= (width if width < _MANY_CLASSES else width // 2) + _LEAST_TABLED
 
 
 def _by_sums(rows: Rows, drawn: Indices, uniforms: Uniforms, share: Share) -> None:
@@ -438,23 +445,25 @@ def _by_sums(rows: Rows, drawn: Indices, uniforms: Uniforms, share: Share) -> No
             _by_parts(rows[i : i + 1], drawn[i], chunks, [uniforms] * len(chunks), map)
         return
     # The uniforms lie where the draws come to lie.
-    levels = drawn.view(np.float64)
-    uniforms(levels.reshape(-1))
-    _search(rows, levels, drawn)
+    flat = drawn.reshape(-1)
+    levels = flat.view(np.float64)
+    uniforms(levels)
+    _search(rows, levels, flat)
 
 
 def _search(rows: Rows, levels: NDArray[np.float64], drawn: Indices) -> None:
-    """The classes of each row that hold these levels, which are overwritten."""
+    """The classes of each row that hold these levels, which may be overwritten; both are flat."""
     num_rows, width = rows.shape
-    repeated = levels.shape[1]
+    number = drawn.size
+    repeated = number // num_rows
     tabled = _takes_table(width, repeated)
     if width <= _LEAST_RACE and repeated * width <= _MOST_COUNTED and not tabled:
-        few = rows.size <= _MOST_BY_ROW and drawn.size <= _FEW_DRAWS
+        few = rows.size <= _MOST_BY_ROW and number <= _FEW_DRAWS
         by_row = num_rows <= _FEW_BY_ROW or few
-        loop = _loops.few_rows if by_row else _loops.short_rows
-        found = loop(rows, levels.reshape(-1), drawn.reshape(-1))
+        found = (_loops.few_rows if by_row else _loops.short_rows)(rows, levels, drawn)
     else:
-        found = _loops.look_up(rows, levels, drawn, tabled)
+        # NumPy asks for large pages, of which a long row touches few: 1e7 classes take 20 ms less.
+        found = _loops.look_up(rows, levels, drawn, np.empty(3 * width if tabled else width))
     if not found:
         check_logits(rows, -1)
 
@@ -466,14 +475,14 @@ def _by_parts(
     width = row.shape[1]
     weights = np.empty(width)
     table = np.empty((width if _takes_table(width, drawn.size) else 0, 2))
-    if not _loops.tabulate(row[0], weights, table):
+    if (lines := _loops.tabulate(row[0], weights, table)) < 0:
         check_logits(row, -1)
 
     def task(part: slice, uniforms: Uniforms) -> None:
         found = drawn[part]
         levels = found.view(np.float64)
         uniforms(levels)
-        _loops.find(weights, table, levels, found, np.empty(2 * _LANES))
+        _loops.find(weights, table[:lines], levels, found, np.empty(2 * _LANES))
 
     list(share(task, parts, sources))
 
@@ -487,7 +496,7 @@ class Kernels(NamedTuple):
     bound: Callable[..., None]
     race: Callable[..., tuple[int, int]]
     look_up: Callable[..., bool]
-    tabulate: Callable[..., bool]
+    tabulate: Callable[..., int]
     find: Callable[..., None]
     fill: Callable[..., None]
 
@@ -497,8 +506,8 @@ def _compile() -> Kernels:
     import numba
     from numba.extending import register_jitable
 
-    parts = (_raise, _raise_all, _largest, _exponentiate, _weigh, _sum_up_few, _sum_up, _tabulate)
-    for part in (*parts, _find):
+    parts = (_raise, _bound, _largest, _exponentiate, _weigh, _sum_up_few, _accumulate, _sum_up)
+    for part in (*parts, _tabulate, _find):
         register_jitable(part)
     loops = (_one, _few_rows, _short_rows, _bound, _race, _look_up, _tabulate, _find, _fill)
 
@@ -548,7 +557,7 @@ def _raise(bounds: Rows, first: Rows, second: Rows, third: Rows, fourth: Rows) -
         bounds[b] = top
 
 
-def _raise_all(bounds: Rows, row: Rows) -> None:
+def _bound(bounds: Rows, row: Rows) -> None:
     """bounds[b] = the largest of row[b], row[b + B], row[b + 2B], ..., or NaN if one is NaN."""
     size = bounds.size
     bounds[:] = -math.inf
@@ -569,7 +578,7 @@ def _largest(row: Rows) -> Any:
             top = x if (x > top) | (x != x) else top
     else:
         bounds = np.empty(_LANES, row.dtype)
-        _raise_all(bounds, row)
+        _bound(bounds, row)
         for x in bounds:
             top = x if (x > top) | (x != x) else top
     return top
@@ -615,6 +624,28 @@ def _sum_up_few(row: Rows, sums: NDArray[np.float64]) -> bool:
     return True
 
 
+def _accumulate(part: NDArray[np.float64], total: float) -> Any:
+    """Weights become their cumulative sums beside a total before them; the last of these."""
+    # Four sums side by side, since each number of a sum must wait for the last.
+    size = part.size // 4
+    one, two, three, four = part[:size], part[size:], part[2 * size :], part[3 * size :]
+    t1, t2, t3, t4 = 0.0, 0.0, 0.0, 0.0
+    for k in range(size):
+        t1, t2, t3, t4 = t1 + one[k], t2 + two[k], t3 + three[k], t4 + four[k]
+        one[k], two[k], three[k], four[k] = t1, t2, t3, t4
+    for k in range(size, four.size):
+        t4 += four[k]
+        four[k] = t4
+    t2, t3, t4 = total + t1, total + t1 + t2, total + t1 + t2 + t3
+    for k in range(size):
+        one[k] += total
+        two[k] += t2
+        three[k] += t3
+    for k in range(four.size):
+        four[k] += t4
+    return part[-1]
+
+
 def _sum_up(row: Rows, sums: NDArray[np.float64]) -> bool:
     """Cumulative sums of exp(row - its largest); False where a row has none."""
     if row.size < 4 * _LANES:
@@ -625,24 +656,7 @@ def _sum_up(row: Rows, sums: NDArray[np.float64]) -> bool:
     for start in range(0, row.size, _TOGETHER):
         part, some = sums[start : start + _TOGETHER], row[start : start + _TOGETHER]
         _weigh(some, top, part)
-        # Four sums side by side, since each number of a sum must wait for the last.
-        size = part.size // 4
-        one, two, three, four = part[:size], part[size:], part[2 * size :], part[3 * size :]
-        t1, t2, t3, t4 = 0.0, 0.0, 0.0, 0.0
-        for k in range(size):
-            t1, t2, t3, t4 = t1 + one[k], t2 + two[k], t3 + three[k], t4 + four[k]
-            one[k], two[k], three[k], four[k] = t1, t2, t3, t4
-        for k in range(size, four.size):
-            t4 += four[k]
-            four[k] = t4
-        t2, t3, t4 = total + t1, total + t1 + t2, total + t1 + t2 + t3
-        for k in range(size):
-            one[k] += total
-            two[k] += t2
-            three[k] += t3
-        for k in range(four.size):
-            four[k] += t4
-        total = part[-1]
+        total = _accumulate(part, total)
     return True
 
 
@@ -738,27 +752,29 @@ def _short_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bo
     return True
 
 
-def _bound(rows: Rows, bounds: Rows) -> None:
-    """The largest logit of each block, of which there are as many as columns of `bounds`."""
-    for i in range(len(rows)):
-        _raise_all(bounds[i], rows[i])
-
-
 def _race(
-    rows: Rows, bounds: Rows, drawn: Indices, start: int, uniforms: NDArray[np.float64]
+    rows: Rows,
+    bounds: Rows,
+    known: bool,
+    drawn: Indices,
+    start: int,
+    uniforms: NDArray[np.float64],
 ) -> tuple[int, int]:
     """Fill `drawn`, row by row, from draw `start` on until no uniforms are left.
 
+    The bounds of a row are made when it races, while a fast cache holds it, unless they are known.
     Returns the number of the next draw, and how many rows were given up.
     """
-    (num_rows, width), num_blocks = rows.shape, bounds.shape[1]
+    (num_rows, width), num_blocks = rows.shape, bounds.size
     repeated = drawn.shape[1]
     height = -(-width // num_blocks)
     sums = np.empty(num_blocks)
     used, given_up = 0, 0
     for i in range(start // repeated, num_rows):
-        row, own = rows[i], bounds[i]
-        if not _sum_up(own, sums):
+        row = rows[i]
+        if not known:
+            _bound(bounds, row)
+        if not _sum_up(bounds, sums):
             drawn[i, 0] = -1
             given_up += 1
             continue
@@ -780,7 +796,7 @@ def _race(
                 b += half * (sums[b + half - 1] <= level)
             k = int(uniforms[used, 1] * height) * num_blocks + b
             if k < width:
-                excess = np.float64(row[k]) - np.float64(own[b])
+                excess = np.float64(row[k]) - np.float64(bounds[b])
                 if uniforms[used, 2] < math.exp(excess):
                     drawn[i, done] = k
                     done += 1
@@ -789,17 +805,18 @@ def _race(
     return drawn.size, given_up
 
 
-def _tabulate(row: Rows, weights: NDArray[np.float64], table: NDArray[np.float64]) -> bool:
-    """Cumulative sums of a row, or its weights and alias table; False where it has none.
+def _tabulate(row: Rows, weights: NDArray[np.float64], table: NDArray[np.float64]) -> int:
+    """An alias table of a row, or its cumulative sums in place of weights.
 
     Line k of a table has the part of column k that is class k's own, and the class of the rest.
+    Returns the lines of the table, 0 where sums are made, -1 where the row has none.
     """
     width = row.size
     if len(table) == 0:
-        return _sum_up(row, weights)
+        return 0 if _sum_up(row, weights) else -1
     top = np.float64(_largest(row))
     if not abs(top) < math.inf:
-        return False
+        return -1
     _weigh(row, top, weights)
     total = 0.0
     for start in range(0, width, _TOGETHER):  # a long sum of equal weights is rounded one way
@@ -810,6 +827,11 @@ def _tabulate(row: Rows, weights: NDArray[np.float64], table: NDArray[np.float64
         for k in range(part.size - part.size % 4, part.size):
             t1 += part[k]
         total += (t1 + t2) + (t3 + t4)
+    if _NEARLY_SURE * total <= 1:  # the weight of the likeliest class
+        total = 0.0
+        for start in range(0, width, _TOGETHER):
+            total = _accumulate(weights[start : start + _TOGETHER], total)
+        return 0
     scale = width / total
     for k in range(width):
         weights[k] *= scale
@@ -844,7 +866,7 @@ def _tabulate(row: Rows, weights: NDArray[np.float64], table: NDArray[np.float64
             lost = ((left + more) - left) - more
             left += more
             heavy = other
-    return True
+    return width
 
 
 def _find(
@@ -856,13 +878,25 @@ def _find(
 ) -> None:
     """The classes at these levels, in a table if it has lines, or else in sums."""
     width = sums.size
-    if len(table) == width:
+    if len(table) > 0:
         for j in range(levels.size):
             place = levels[j] * width
             k = int(place)
             other = np.int64(table[k, 1])
             # Not place - k, which a product and a difference rounded once would make less than 0.
             drawn[j] = other + (k - other) * (place < k + table[k, 0])
+        return
+    # Where one class has most of the row, most levels lie in it, and a processor foresees that.
+    level = 0.5 * sums[-1]
+    likely = np.searchsorted(sums, level, side="right")
+    low_end, high_end = sums[likely - 1] if likely else 0.0, sums[likely]
+    if high_end - low_end >= _LIKELY * sums[-1]:
+        for j in range(levels.size):
+            level = levels[j] * sums[-1]
+            if low_end <= level < high_end:
+                drawn[j] = likely
+            else:
+                drawn[j] = np.searchsorted(sums, level, side="right")
         return
     lanes = scratch.size // 2
     for start in range(0, levels.size, lanes):
@@ -886,15 +920,23 @@ def _find(
             drawn[start + j] = low[j]
 
 
-def _look_up(rows: Rows, levels: NDArray[np.float64], drawn: Indices, tabled: bool) -> bool:
-    """Draws of each row at these levels, which are overwritten; False where a row has none."""
-    width = rows.shape[1]
-    weights, table = np.empty(width), np.empty((width if tabled else 0, 2))
+def _look_up(
+    rows: Rows, levels: NDArray[np.float64], drawn: Indices, room: NDArray[np.float64]
+) -> bool:
+    """Draws of each row at these levels, which are overwritten; False where a row has none.
+
+    There is room for the sums of a row, or for its weights and its table.
+    """
+    num_rows, width = rows.shape
+    repeated = levels.size // num_rows
+    weights, table = room[:width], room[width:].reshape(-1, 2)
     scratch = np.empty(2 * _LANES)
-    for i in range(len(rows)):
-        if not _tabulate(rows[i], weights, table):
+    for i in range(num_rows):
+        lines = _tabulate(rows[i], weights, table)
+        if lines < 0:
             return False
-        _find(weights, table, levels[i], drawn[i], scratch)
+        part = slice(i * repeated, (i + 1) * repeated)
+        _find(weights, table[:lines], levels[part], drawn[part], scratch)
     return True
 
 
