@@ -38,18 +38,17 @@ Share = Callable[..., Any]  # map, or that of a pool of threads
 _LAST, _ALONE = -1, 1
 _FLOAT64, _INT64 = np.dtype(np.float64), np.dtype(np.int64)
 _FLOATS = _FLOAT64, np.dtype(np.float32)
-# Logits in all up to which single draws take no race: 4000 of one row take 5.3 us by sums and 6.5
-# in a race, 6000 take 7.7 and 7.4. For several draws of each row, logits that a race spares: 10
-# draws of 10,000 classes, where it spares 3800, take 13 us either way, and of 20,000 23 and 19.
-_MOST_FEW = 5000
+# Logits in all up to which single draws take no race: 4000 of one row take 5.5 us by sums and 5.7
+# in a race, 5000 take 6.8 and 5.9. For several draws of each row, logits that a race spares: 10
+# draws of 10,000 classes, where it spares 2600, take 13 us either way, and of 20,000 23 and 19.
+_MOST_FEW = 4096
 # An element of an array is a NumPy number in a quarter of the time of `np.int64`.
 _FEW = np.arange(_MOST_FEW, dtype=_INT64)
-# Classes up to which rows are drawn by sums and do not race: of a thousand rows 200 classes take
-# 0.41 us by sums and 0.45 in a race, 255 take 0.52 and 0.46. Fewer than 4 * _LANES, so that each
-# such row has the same sums by every loop.
-_LEAST_RACE = 255
-# A try takes 50 ns, a class 0.8 to 1.6 more by sums than in a race: a row races while that pays.
-_CLASSES_PER_TRY = 50
+# Classes up to which rows are drawn by sums and do not race: a hundred rows of 400 classes take 43
+# us by sums and 55 in a race, a hundred of 1000 take 90 and 75.
+_LEAST_RACE = 512
+# A try takes 50 ns, a class 0.6 to 1.6 more by sums than in a race: a row races while that pays.
+_CLASSES_PER_TRY = 60
 # Tries of a row after which the rest is foreseen.
 _FORESEEN = 64
 # Nanoseconds of a part, since threads and a generator for each take some 50 us, and about those of
@@ -65,18 +64,28 @@ _CHUNK_SIZE = 1 << 16
 _TOGETHER, _LEAST_ROWS, _MOST_ROWS = 1 << 11, 16, 1 << 8
 # Logits and draws in all up to which short rows are drawn one after the other: 8 rows of 32 classes
 # take 1.4 us so and 1.5 side by side, 14 rows 2.0 either way. To choose takes 0.8 us, and here
-# nothing. Two rows have no more classes than are drawn by one sum each, without lanes.
-_MOST_BY_ROW, _FEW_DRAWS = 2 * _LEAST_RACE, 1 << 10
-# Rows up to which the same pays for more of both: 4 rows of 160 classes take 2.8 and 3.2 us, 30
-# draws of each of 4 rows of 6 classes 1.1 and 1.8.
+# nothing.
+_MOST_BY_ROW, _FEW_DRAWS = 510, 1 << 10
+# Rows up to which the same pays for more of both: 30 draws of each of 4 rows of 6 classes take 1.1
+# us so and 1.8 side by side.
 _FEW_BY_ROW = 4
-# Comparisons of a row's draws with its sums up to which they are counted side by side, not searched
-# for: 30 draws of each of a thousand rows of 64 classes take 15 ns each so, and 24 by a search.
-_MOST_COUNTED = 1500
+# Draws of a row, times the square of its classes, up to which rows are drawn side by side. There a
+# class takes as long as with one draw, but for copies, and a comparison 0.2 ns; one after the other
+# rows take 0.1 us each, and a comparison 0.05 ns. Rows of 64 classes take 0.13 and 0.15 us with one
+# draw, and 0.19 and 0.17 with 5; of 16 classes 0.08 and 0.16 with 20, and 0.17 either way with 50.
+_SIDE_BY_SIDE = 1 << 13
+# Classes from which a row's sums are made four at a time, as rows side by side cannot. Whatever the
+# loop, a row has the same sums.
+_WIDE = math.isqrt(_SIDE_BY_SIDE) + 1
+# Comparisons of a row's draws with its sums up to which they are counted, not searched for: 40
+# draws of 100 classes take 0.36 us so and 0.47 by a search, 10 of 255 0.42 and 0.55, 4 of 1000 as
+# long either way.
+_MOST_COUNTED = 4000
 # Numbers among which the largest is looked for side by side, and draws whose search goes on side by
 # side, since one would wait for the last: 0.2 ns a class in place of 1.3, and 4 to 11 a draw among
-# 32 to 10,000 classes in place of 6 to 75.
-_LANES = 64
+# 32 to 10,000 classes in place of 6 to 75. Fewer draws take less one after the other: 8 of 1000
+# classes 0.5 us and not 0.6.
+_LANES, _FEW_SEARCHES = 64, 16
 # Part of a row from which its likeliest class is looked for first: 1000 draws of 10,000 classes
 # take 2 ns each where it has 0.9, and 6 by the search alone; where it has 0.8 they would take 13.
 # And that from which this takes the place of a table: with 0.98 of 100,000 classes each of as many
@@ -101,6 +110,8 @@ _C2, _C3, _C4, _C5, _C6, _C7, _C8, _C9, _C10, _C11, _C12 = (
 )
 # exp of this and less is taken for 0: beside a weight of 1 nobody can tell.
 _LEAST_EXPONENT = -708.0
+# The bits of a positive infinity, and all bits but the sign.
+_INFINITE, _ALL_BUT_SIGN = 0x7FF << 52, (1 << 63) - 1
 
 
 def sample_compiled(
@@ -200,10 +211,10 @@ def sample_compiled(
 
     Logits that are no float32 or float64 array in one piece, row by row, are copied; they must not
     change during the call. Beside logits and result, a thread holds up to some 2 MB, and what one
-    row takes: 8 bytes a class, 24 where there may be a table, or for a race 16 bytes a block. A race
-    also holds 8 bytes for each row that it gives up, and a byte a row if there are any; a call that
-    refuses its logits takes a further byte per logit. The threads of the last call with any are
-    kept.
+    row takes: 8 bytes a class, 24 where there may be a table, or for a race 16 bytes a block. The
+    parts of a row that threads read have up to 8 bytes a block each. A race also holds 8 bytes for
+    each row that it gives up, and a byte a row if there are any; a call that refuses its logits
+    takes a further byte per logit. The threads of the last call with any are kept.
 
     References
     ----------
@@ -247,7 +258,7 @@ def sample_compiled(
                         drawn[0] = index
                         return drawn
                     check_logits(logits, -1)
-            elif count <= _MOST_BY_ROW:
+            elif count <= _MOST_BY_ROW and count < _WIDE * num_rows:
                 drawn = empty(num_rows, _INT64)
                 if _loops.few_rows(logits, rng.random(num_rows, _FLOAT64), drawn):
                     return drawn
@@ -457,10 +468,15 @@ def _search(rows: Rows, levels: NDArray[np.float64], drawn: Indices) -> None:
     number = drawn.size
     repeated = number // num_rows
     tabled = _takes_table(width, repeated)
-    if width <= _LEAST_RACE and repeated * width <= _MOST_COUNTED and not tabled:
+    if repeated * width <= _MOST_COUNTED and not tabled:
         few = rows.size <= _MOST_BY_ROW and number <= _FEW_DRAWS
-        by_row = num_rows <= _FEW_BY_ROW or few
-        found = (_loops.few_rows if by_row else _loops.short_rows)(rows, levels, drawn)
+        if repeated * width**2 > _SIDE_BY_SIDE:
+            loop = _loops.wide_rows
+        elif few or num_rows <= _FEW_BY_ROW:
+            loop = _loops.few_rows
+        else:
+            loop = _loops.short_rows
+        found = loop(rows, levels, drawn)
     else:
         # NumPy asks for large pages, of which a long row touches few: 1e7 classes take 20 ms less.
         found = _loops.look_up(rows, levels, drawn, np.empty(3 * width if tabled else width))
@@ -493,6 +509,7 @@ class Kernels(NamedTuple):
     one: Callable[..., int]
     few_rows: Callable[..., bool]
     short_rows: Callable[..., bool]
+    wide_rows: Callable[..., bool]
     bound: Callable[..., None]
     race: Callable[..., tuple[int, int]]
     look_up: Callable[..., bool]
@@ -506,10 +523,11 @@ def _compile() -> Kernels:
     import numba
     from numba.extending import register_jitable
 
-    parts = (_raise, _bound, _largest, _exponentiate, _weigh, _sum_up_few, _accumulate, _sum_up)
-    for part in (*parts, _tabulate, _find):
+    parts = (_raise, _bound, _largest, _exponentiate, _weigh, _weigh_few)
+    for part in (*parts, _accumulate, _sum_up, _locate, _tabulate, _find):
         register_jitable(part)
-    loops = (_one, _few_rows, _short_rows, _bound, _race, _look_up, _tabulate, _find, _fill)
+    rows = _one, _few_rows, _short_rows, _wide_rows
+    loops = *rows, _bound, _race, _look_up, _tabulate, _find, _fill
 
     # Python's lock is let go, so that threads can draw side by side, but not by the loops for a few
     # logits, of whose time it would take up to an eighth. A product and a sum may be rounded once,
@@ -571,16 +589,12 @@ def _bound(bounds: Rows, row: Rows) -> None:
 
 
 def _largest(row: Rows) -> Any:
-    """The largest logit of a row, or NaN if there is one."""
-    top = row[0]
-    if row.size < 4 * _LANES:
-        for x in row:
-            top = x if (x > top) | (x != x) else top
-    else:
-        bounds = np.empty(_LANES, row.dtype)
-        _bound(bounds, row)
-        for x in bounds:
-            top = x if (x > top) | (x != x) else top
+    """The largest logit of a long row, or NaN if there is one."""
+    bounds = np.empty(_LANES, row.dtype)
+    _bound(bounds, row)
+    top = bounds[0]
+    for x in bounds:
+        top = x if (x > top) | (x != x) else top
     return top
 
 
@@ -607,57 +621,89 @@ def _weigh(row: Rows, top: float, weights: NDArray[np.float64]) -> None:
     _exponentiate(weights)
 
 
-def _sum_up_few(row: Rows, sums: NDArray[np.float64]) -> bool:
-    """As `_sum_up`, without slices, whose references Numba counts: 2 classes take 0.1 us less."""
-    top, total = row[0], 0.0
-    for k in range(1, row.size):
-        x = row[k]
-        top = x if (x > top) | (x != x) else top
-    if not abs(top) < math.inf:
+def _weigh_few(row: Rows, weights: NDArray[np.float64]) -> bool:
+    """exp(row - its largest); False where a row has none."""
+    # As integers the bits of numbers have their order, or that of their size below 0, where they
+    # are turned around. A NaN lies beyond an infinity. Processors take the largest of several
+    # integers at once; of numbers, among which may be a NaN, they do not.
+    bits = weights.view(np.int64)
+    for k in range(weights.size):
+        weights[k] = np.float64(row[k])
+    first = bits[0]
+    high = low = first ^ (first >> 63 & _ALL_BUT_SIGN)
+    for k in range(weights.size):
+        turned = bits[k] ^ (bits[k] >> 63 & _ALL_BUT_SIGN)
+        high, low = max(high, turned), min(low, turned)
+    if not (low >= ~_INFINITE and ~_INFINITE < high < _INFINITE):
         return False
-    for k in range(row.size):
-        sums[k] = np.float64(row[k]) - np.float64(top)
-    _exponentiate(sums)
-    for k in range(row.size):
-        total += sums[k]
-        sums[k] = total
+    bits[0] = high ^ (high >> 63 & _ALL_BUT_SIGN)
+    top = weights[0]
+    bits[0] = first
+    for k in range(weights.size):
+        weights[k] -= top
+    _exponentiate(weights)
     return True
 
 
 def _accumulate(part: NDArray[np.float64], total: float) -> Any:
     """Weights become their cumulative sums beside a total before them; the last of these."""
-    # Four sums side by side, since each number of a sum must wait for the last.
+    if part.size < _WIDE:
+        for k in range(part.size):
+            total += part[k]
+            part[k] = total
+        return total
+    # Four sums side by side, since each number of a sum must wait for the last. Numba would count
+    # the references of slices.
     size = part.size // 4
-    one, two, three, four = part[:size], part[size:], part[2 * size :], part[3 * size :]
     t1, t2, t3, t4 = 0.0, 0.0, 0.0, 0.0
     for k in range(size):
-        t1, t2, t3, t4 = t1 + one[k], t2 + two[k], t3 + three[k], t4 + four[k]
-        one[k], two[k], three[k], four[k] = t1, t2, t3, t4
-    for k in range(size, four.size):
-        t4 += four[k]
-        four[k] = t4
-    t2, t3, t4 = total + t1, total + t1 + t2, total + t1 + t2 + t3
+        t1 += part[k]
+        t2 += part[k + size]
+        t3 += part[k + 2 * size]
+        t4 += part[k + 3 * size]
+        part[k], part[k + size], part[k + 2 * size], part[k + 3 * size] = t1, t2, t3, t4
+    for k in range(4 * size, part.size):
+        t4 += part[k]
+        part[k] = t4
+    t1 += total
+    t2 += t1
+    t3 += t2
     for k in range(size):
-        one[k] += total
-        two[k] += t2
-        three[k] += t3
-    for k in range(four.size):
-        four[k] += t4
+        part[k] += total
+    for k in range(size, 2 * size):
+        part[k] += t1
+    for k in range(2 * size, 3 * size):
+        part[k] += t2
+    for k in range(3 * size, part.size):
+        part[k] += t3
     return part[-1]
 
 
 def _sum_up(row: Rows, sums: NDArray[np.float64]) -> bool:
     """Cumulative sums of exp(row - its largest); False where a row has none."""
-    if row.size < 4 * _LANES:
-        return _sum_up_few(row, sums)
+    if row.size <= _TOGETHER:
+        if not _weigh_few(row, sums):
+            return False
+        _accumulate(sums, 0.0)
+        return True
     top, total = np.float64(_largest(row)), 0.0
     if not abs(top) < math.inf:
         return False
     for start in range(0, row.size, _TOGETHER):
-        part, some = sums[start : start + _TOGETHER], row[start : start + _TOGETHER]
-        _weigh(some, top, part)
+        part = sums[start : start + _TOGETHER]
+        _weigh(row[start : start + _TOGETHER], top, part)
         total = _accumulate(part, total)
     return True
+
+
+def _locate(sums: NDArray[np.float64], level: float) -> int:
+    """The first of the sums that exceeds a level below the last, found without jumps."""
+    low, size = 0, sums.size
+    while size > 1:
+        half = size // 2
+        low += half * (sums[low + half - 1] <= level)
+        size -= half
+    return low
 
 
 def _one(rows: Rows, uniform: float) -> int:
@@ -666,7 +712,7 @@ def _one(rows: Rows, uniform: float) -> int:
     sums = np.empty(row.size)
     if not _sum_up(row, sums):
         return -1
-    return int(np.searchsorted(sums, uniform * sums[-1], side="right"))
+    return _locate(sums, uniform * sums[-1])
 
 
 def _few_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bool:
@@ -749,6 +795,23 @@ def _short_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bo
                     found[i] += part[i] <= level[i]
             for i in range(size):
                 drawn[n + i * repeated] = found[i]
+    return True
+
+
+def _wide_rows(rows: Rows, uniforms: NDArray[np.float64], drawn: Indices) -> bool:
+    """As `_short_rows`, row by row."""
+    num_rows, width = rows.shape
+    repeated = uniforms.size // num_rows
+    sums = np.empty(width)
+    for i in range(num_rows):
+        if not _weigh_few(rows[i], sums):
+            return False
+        total = _accumulate(sums, 0.0)
+        for n in range(i * repeated, (i + 1) * repeated):
+            level, found = uniforms[n] * total, 0
+            for k in range(width):
+                found += sums[k] <= level
+            drawn[n] = found
     return True
 
 
@@ -886,24 +949,21 @@ def _find(
             # Not place - k, which a product and a difference rounded once would make less than 0.
             drawn[j] = other + (k - other) * (place < k + table[k, 0])
         return
+    total = sums[-1]
     # Where one class has most of the row, most levels lie in it, and a processor foresees that.
-    level = 0.5 * sums[-1]
-    likely = np.searchsorted(sums, level, side="right")
+    likely = _locate(sums, 0.5 * total)
     low_end, high_end = sums[likely - 1] if likely else 0.0, sums[likely]
-    if high_end - low_end >= _LIKELY * sums[-1]:
+    if levels.size <= _FEW_SEARCHES or high_end - low_end >= _LIKELY * total:
         for j in range(levels.size):
-            level = levels[j] * sums[-1]
-            if low_end <= level < high_end:
-                drawn[j] = likely
-            else:
-                drawn[j] = np.searchsorted(sums, level, side="right")
+            level = levels[j] * total
+            drawn[j] = likely if low_end <= level < high_end else _locate(sums, level)
         return
     lanes = scratch.size // 2
     for start in range(0, levels.size, lanes):
         some = levels[start : start + lanes]
         reached, low = scratch[: some.size], scratch[lanes : lanes + some.size].view(np.uint64)
         for j in range(some.size):
-            some[j] *= sums[-1]
+            some[j] *= total
             low[j] = 0
         size = width
         while size > 1:
