@@ -29,11 +29,11 @@ WAYS = {
     "wide rows in one place": ((4, 200), (7, 4)),
     "table of few logits": ((4,), 200),
     "few rows, several draws": ((8, 6), (50, 8)),
-    "few draws of one row": ((6,), 99),
+    "few draws of one row": ((6,), 40),
     "wide rows": ((30, 200), None),
     "wide rows of many classes": ((3, 600), (5, 3)),
     "wide rows of few classes": ((20, 40), (30, 20)),
-    "sums of few long rows": ((3, 303), (15, 3)),
+    "sums of few long rows": ((3, 303), (17, 3)),
     "sums of few rows": ((8, 6), (150, 8)),
     "sums of one row": ((60,), 99),
     "race": ((40, 520), None),
@@ -46,9 +46,9 @@ WAYS = {
     "race, rows in parts": ((60, 520), None),
     "race, one row in parts": ((520,), None),
     "sums of a long row": ((303,), 100),
-    "sums of long rows": ((90, 300), (14, 90)),
+    "sums of long rows": ((90, 300), (17, 90)),
     "sums in pieces": ((300,), 100),
-    "sums, rows in parts": ((90, 300), (14, 90)),
+    "sums, rows in parts": ((90, 300), (17, 90)),
     "sums, draws in parts": ((300,), (10, 10)),
     "sums of rows, draws in chunks": ((20, 300), (50, 20)),
     "table of a row": ((6,), 5000),
@@ -266,7 +266,7 @@ def test_a_level_next_to_a_sum_gives_one_class_by_every_call(num_classes, dtype,
     logits = np.random.default_rng(6).normal(scale=2, size=num_classes).astype(dtype)
     shares = np.cumsum(special.softmax(logits.astype(float)))[:-1][:: num_classes // 12 + 1]
     most = compiled._LEAST_RACE
-    numbers = {2, compiled._FEW_BY_ROW + 1, 1 + compiled._MOST_BY_ROW // num_classes}
+    numbers = {2, compiled._LEAST_ROWS, 1 + compiled._MOST_AT_ONCE // num_classes}
     rng = Constant(np.random.PCG64(0))
     for rng.uniform in np.ravel([(np.round(shares * 2**53) + n) / 2**53 for n in (-1, 0, 1)]):
         expected = compiled._one(logits.astype(float), rng.uniform)
@@ -631,8 +631,8 @@ def test_no_type_or_place_of_the_logits_changes_the_draws(shape, repeats, either
 
 
 def test_a_row_is_drawn_the_same_among_few_and_among_many(either):
-    for width in (2, 6, 100):
-        fits = compiled._MOST_BY_ROW // width
+    for width in (2, 6, 40, 60, 90, 91, 100):
+        fits = max(compiled._MOST_AT_ONCE // width, compiled._LEAST_ROWS - 1)
         logits = np.random.default_rng(16).normal(scale=2, size=(fits + 1, width))
         for dtype in (np.float32, np.float64):
             rows = logits.astype(dtype)

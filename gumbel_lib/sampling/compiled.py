@@ -38,10 +38,11 @@ Share = Callable[..., Any]  # map, or that of a pool of threads
 _LAST, _ALONE = -1, 1
 _FLOAT64, _INT64 = np.dtype(np.float64), np.dtype(np.int64)
 _FLOATS = _FLOAT64, np.dtype(np.float32)
-# Logits in all up to which single draws take no race: 4000 of one row take 5.5 us by sums and 5.7
-# in a race, 5000 take 6.8 and 5.9. For several draws of each row, logits that a race spares: 10
-# draws of 10,000 classes, where it spares 2600, take 13 us either way, and of 20,000 23 and 19.
-_MOST_FEW = 4096
+# Logits in all up to which single draws take no race: 5000 of one row take 6.6 us either way, 8
+# rows of 700 take 7.4 by sums and 9.1 in a race. For several draws of each row, logits that a race
+# spares: 10 draws of 10,000 classes, where it spares 2600, take 13 us either way, of 20,000 23 by
+# sums and 19.
+_MOST_FEW = 5000
 # An element of an array is a NumPy number in a quarter of the time of `np.int64`.
 _FEW = np.arange(_MOST_FEW, dtype=_INT64)
 # Classes up to which rows are drawn by sums and do not race: a hundred rows of 400 classes take 43
@@ -62,30 +63,30 @@ _CHUNK_SIZE = 1 << 16
 # Exponentials that are taken together, and rows that are drawn side by side, if so many together
 # have no more: both stay in the fastest cache. Of 16 rows or more a processor makes good use.
 _TOGETHER, _LEAST_ROWS, _MOST_ROWS = 1 << 11, 16, 1 << 8
-# Logits and draws in all up to which short rows are drawn one after the other: 8 rows of 32 classes
-# take 1.4 us so and 1.5 side by side, 14 rows 2.0 either way. To choose takes 0.8 us, and here
-# nothing.
-_MOST_BY_ROW, _FEW_DRAWS = 510, 1 << 10
-# Rows up to which the same pays for more of both: 30 draws of each of 4 rows of 6 classes take 1.1
-# us so and 1.8 side by side.
-_FEW_BY_ROW = 4
-# Draws of a row, times the square of its classes, up to which rows are drawn side by side. There a
-# class takes as long as with one draw, but for copies, and a comparison 0.2 ns; one after the other
-# rows take 0.1 us each, and a comparison 0.05 ns. Rows of 64 classes take 0.13 and 0.15 us with one
-# draw, and 0.19 and 0.17 with 5; of 16 classes 0.08 and 0.16 with 20, and 0.17 either way with 50.
-_SIDE_BY_SIDE = 1 << 13
-# Classes from which a row's sums are made four at a time, as rows side by side cannot. Whatever the
-# loop, a row has the same sums.
-_WIDE = math.isqrt(_SIDE_BY_SIDE) + 1
+# Comparisons in all up to which few rows are drawn by a loop of their own, not side by side: 8 rows
+# of 32 classes take 1.0 us so and 1.4 side by side, 60 of 6 take 1.2 either way.
+_MOST_AT_ONCE = 512
+# A comparison takes 1 ns in that loop, 0.2 with rows side by side, and 0.05 in rows that are drawn
+# one by one, as wide ones are, but there a row takes 0.1 us more. So this pays from so many
+# comparisons of a row on, times its classes: 8 draws of 16 classes, or 2 of 32, in place of the
+# first, and 64 or 16 in place of the second.
+_FEW_COMPARED, _COMPARED = 1 << 11, 1 << 14
+_NARROW = math.isqrt(_FEW_COMPARED)
+# Classes from which rows are drawn one by one and sums made four at a time, as rows side by side
+# cannot: 90 take 0.17 us either way. Whatever the loop, a row has the same sums.
+_WIDE = 91
+# Logits and draws of several rows up to which a call for several draws has a way of its own: to
+# choose takes 0.8 us.
+_MOST_BY_ROW, _FEW_DRAWS = 512, 1 << 10
 # Comparisons of a row's draws with its sums up to which they are counted, not searched for: 40
 # draws of 100 classes take 0.36 us so and 0.47 by a search, 10 of 255 0.42 and 0.55, 4 of 1000 as
 # long either way.
-_MOST_COUNTED = 4000
+_MOST_COUNTED = 5000
 # Numbers among which the largest is looked for side by side, and draws whose search goes on side by
 # side, since one would wait for the last: 0.2 ns a class in place of 1.3, and 4 to 11 a draw among
 # 32 to 10,000 classes in place of 6 to 75. Fewer draws take less one after the other: 8 of 1000
-# classes 0.5 us and not 0.6.
-_LANES, _FEW_SEARCHES = 64, 16
+# classes 0.3 us in place of 0.4.
+_LANES, _FEW_SEARCHES = 64, 6
 # Part of a row from which its likeliest class is looked for first: 1000 draws of 10,000 classes
 # take 2 ns each where it has 0.9, and 6 by the search alone; where it has 0.8 they would take 13.
 # And that from which this takes the place of a table: with 0.98 of 100,000 classes each of as many
@@ -165,14 +166,14 @@ def sample_compiled(
 
     Notes
     -----
-    Nine loops are each compiled when first needed, in one to three seconds, or read from where
-    Numba keeps what earlier processes compiled; the seven that see logits anew for float32 and
+    Ten loops are each compiled when first needed, in one to three seconds, or read from where
+    Numba keeps what earlier processes compiled; the eight that see logits anew for float32 and
     float64, and for arrays that are read-only, the one for a single draw also for (K,) and (1, K).
 
-    A try of a race proposes one class, and keeps or rejects it. Rows of K > 255 classes race where
-    the draws of a row are expected to take fewer than K / 50 tries. But they do not for one draw of
+    A try of a race proposes one class, and keeps or rejects it. Rows of K > 512 classes race where
+    the draws of a row are expected to take fewer than K / 60 tries. But they do not for one draw of
     each where they hold up to 5000 logits in all. Nor do N rows for several draws of each, where a
-    row's draws are expected to take t tries and N (K - 50 t) is at most 5000. There are twice as
+    row's draws are expected to take t tries and N (K - 60 t) is at most 5000. There are twice as
     many blocks as in `sample_categorical`. A draw is assumed to take 4 sqrt(h) - 5.5 tries, but at
     least 3.5, where blocks have h classes: about as many as with logits of standard deviation 2,
     for the logits are not looked at. After 64 tries of a row in a pass the rest is foreseen from
@@ -181,13 +182,16 @@ def sample_compiled(
     that of softmax.
 
     By its sums, a draw is the first class whose cumulative sum exceeds the level, :math:`u` times
-    the total, with :math:`u` uniform on [0, 1). Of several rows, or for several draws, with up to
-    255 classes it is counted as the number of sums that are not above the level, unless a row's
-    draws would take more than 1500 comparisons. Where there are more than four such rows, and more
-    than 510 logits or 1024 draws in all, up to 256 rows are handled side by side. Else a binary
-    search finds it; 64 searches advance together, step by step, so that they need not wait for
-    memory one after the other. Where one class has 0.9 of its row or more, a level is first
-    compared with the two ends of that class, and searched for alone if it lies outside.
+    the total, with :math:`u` uniform on [0, 1). Where the d draws of a row take at most 5000
+    comparisons with its K sums, the sums not above a level are counted. Up to 256 rows are then
+    handled side by side if K < 91 and d K² is at most 2^14; fewer than 16 rows, or those that take
+    up to 512 comparisons in all, have a loop of their own if d K² is at most 2^11; other rows are
+    drawn one by one. All have the same sums.
+
+    More draws are found by binary search. For more than six of a row, 64 searches advance together,
+    step by step, so that they need not wait for memory one after the other. But where one class has
+    0.9 of its row or more, a level is first compared with the two ends of that class, and searched
+    for alone if it lies outside.
 
     From K + 160 draws of a row on, or K / 2 + 160 for 4 million classes and more, an alias table
     takes the place of both, unless one class has 0.98 of the row or more. It has K
@@ -258,7 +262,7 @@ def sample_compiled(
                         drawn[0] = index
                         return drawn
                     check_logits(logits, -1)
-            elif count <= _MOST_BY_ROW and count < _WIDE * num_rows:
+            elif count <= _MOST_AT_ONCE and count <= _NARROW * num_rows:
                 drawn = empty(num_rows, _INT64)
                 if _loops.few_rows(logits, rng.random(num_rows, _FLOAT64), drawn):
                     return drawn
@@ -469,13 +473,11 @@ def _search(rows: Rows, levels: NDArray[np.float64], drawn: Indices) -> None:
     repeated = number // num_rows
     tabled = _takes_table(width, repeated)
     if repeated * width <= _MOST_COUNTED and not tabled:
-        few = rows.size <= _MOST_BY_ROW and number <= _FEW_DRAWS
-        if repeated * width**2 > _SIDE_BY_SIDE:
+        few = number * width <= _MOST_AT_ONCE or num_rows < _LEAST_ROWS
+        if width >= _WIDE or repeated * width**2 > (_FEW_COMPARED if few else _COMPARED):
             loop = _loops.wide_rows
-        elif few or num_rows <= _FEW_BY_ROW:
-            loop = _loops.few_rows
         else:
-            loop = _loops.short_rows
+            loop = _loops.few_rows if few else _loops.short_rows
         found = loop(rows, levels, drawn)
     else:
         # NumPy asks for large pages, of which a long row touches few: 1e7 classes take 20 ms less.
