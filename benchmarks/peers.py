@@ -139,7 +139,7 @@ def numba_inverse() -> Any:
     for dtype in (np.float32, np.float64):
         inverse(np.zeros((1, 2), dtype), np.zeros((1, 1)), np.zeros((1, 1), np.int64))
         # Each compiles another loop.
-        for shape in ((1, 2), (2, 2), (300, 2), (1, 10_000)):
+        for shape in ((1, 2), (2, 2), (300, 2), (2, 100), (1, 10_000)):
             sample_compiled(np.zeros(shape, dtype), rng=rng)
         for classes, draws in ((300, 100), (2, 200_000)):
             sample_compiled(np.zeros((1, classes), dtype), size=(draws, 1), rng=rng)

@@ -296,7 +296,7 @@ def test_a_masked_class_is_never_drawn(way, drawable, monkeypatch):
             assert not masked[compiled._loops.one(logits, uniform)]
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("bad", [np.nan, -np.nan, np.inf])
 @pytest.mark.filterwarnings("error")
 def test_bad_logits_are_found_by_every_way(bad, way):
     shape, size = way
@@ -319,7 +319,7 @@ def test_the_largest_logit_is_found_wherever_it_is(width, either):
         row[place] = 2
         kernels.bound(bounds, row)
         assert np.flatnonzero(bounds == 2) == place % num_blocks
-        for bad in (np.nan, np.inf):
+        for bad in (np.nan, -np.nan, np.inf):  # the second has another sign
             row[place] = bad
             assert kernels.one(row, 0.5) == -1
             kernels.bound(bounds, row)
@@ -346,6 +346,29 @@ def test_a_table_pays_from_a_draw_of_each_class():
     assert compiled._takes_table(1000, 1160)
     assert not compiled._takes_table(10**7, 5 * 10**6 + 159)
     assert compiled._takes_table(10**7, 5 * 10**6 + 160)
+
+
+SUMMED = {
+    "normal": lambda rng, n: rng.normal(scale=2, size=n),
+    "below 0": lambda rng, n: -1 - rng.random(n),
+    "above 0": lambda rng, n: 1 + rng.random(n),
+    "zeros of both signs": lambda rng, n: np.where(np.arange(n) % 2, 0.0, -0.0),
+    "about the least numbers": lambda rng, n: rng.normal(size=n) * 1e-308,
+    "the largest, and its negative": lambda rng, n: np.where(np.arange(n) % 3, -1, 1) * 1.7e308,
+    "masked but for one": lambda rng, n: np.where(np.arange(n) == n // 2, -5.0, -np.inf),
+}
+
+
+@pytest.mark.parametrize("kind", SUMMED)
+@pytest.mark.parametrize("num_classes", [1, 2, 3, 4, 7, 90, 91, 94, 1000, 2048, 2049, 9999])
+def test_sums_are_those_of_the_exponentials(kind, num_classes, either):
+    logits = SUMMED[kind](np.random.default_rng(21), num_classes)
+    sums = np.empty(num_classes)
+    with np.errstate(over="ignore"):
+        assert compiled._loops.tabulate(logits, sums, np.empty((0, 2))) == 0
+        expected = np.exp(logits - logits.max()).cumsum()
+    assert np.abs(sums - expected).max() <= 1e-14 * expected[-1]
+    assert (np.diff(sums, prepend=0) >= 0).all()
 
 
 def test_exponentials_are_within_three_units_of_the_last_place(either):

@@ -75,9 +75,8 @@ _NARROW = math.isqrt(_FEW_COMPARED)
 # Classes from which rows are drawn one by one and sums made four at a time, as rows side by side
 # cannot: 90 take 0.17 us either way. Whatever the loop, a row has the same sums.
 _WIDE = 91
-# Logits and draws of several rows up to which a call for several draws has a way of its own: to
-# choose takes 0.8 us.
-_MOST_BY_ROW, _FEW_DRAWS = 512, 1 << 10
+# Draws up to which a call for several of few logits has a way of its own: to choose takes 0.8 us.
+_FEW_DRAWS = 1 << 10
 # Comparisons of a row's draws with its sums up to which they are counted, not searched for: 40
 # draws of 100 classes take 0.36 us so and 0.47 by a search, 10 of 255 0.42 and 0.55, 4 of 1000 as
 # long either way.
@@ -281,8 +280,7 @@ def sample_compiled(
             # Several draws of one row, or of each of some.
             num_rows, wanted = (1, (size, 1)) if axes == 1 else (len(logits), size)
             if (
-                (num_rows == 1 or count <= _MOST_BY_ROW)
-                and type(wanted) is tuple
+                type(wanted) is tuple
                 and len(wanted) == 2
                 and type(repeated := wanted[0]) is int
                 and type(wanted[1]) is int
