@@ -663,6 +663,18 @@ def test_a_row_is_drawn_the_same_among_few_and_among_many(either):
             assert np.array_equal(sample_compiled(rows, rng=np.random.default_rng(17))[:-1], few)
 
 
+def test_passes_of_a_race_change_no_draw(either, monkeypatch):
+    """Rows have laws of their own, so that bounds which another row left would be seen."""
+    for shape, repeats in (((20, 600), 1), ((30, 1000), 2), ((6000,), 3)):
+        logits = np.random.default_rng(23).normal(scale=2, size=shape)
+        drawn = []
+        for chunk in (1 << 16, 300):
+            monkeypatch.setattr(compiled, "_CHUNK_SIZE", chunk)
+            rng = np.random.default_rng(24)
+            drawn.append(sample_compiled(logits, size=(repeats, *shape[:-1]), rng=rng))
+        assert np.array_equal(*drawn)
+
+
 def test_chunks_of_the_draws_of_rows_change_no_draw(either, monkeypatch):
     for width in (5, 3000):
         logits = np.random.default_rng(18).normal(scale=2, size=(3, width))
