@@ -181,13 +181,13 @@ def sample_compiled(
     that of softmax.
 
     By its sums, a draw is the first class whose cumulative sum exceeds the level, :math:`u` times
-    the total, with :math:`u` uniform on [0, 1). Where the d draws of a row take at most 5000
-    comparisons with its K sums, the sums not above a level are counted. Up to 256 rows are then
-    handled side by side if K < 91 and d K² is at most 2^14; fewer than 16 rows, or those that take
-    up to 512 comparisons in all, have a loop of their own if d K² is at most 2^11; other rows are
-    drawn one by one. All have the same sums.
+    the total, with :math:`u` uniform on [0, 1). With up to 2048 classes, and where the d draws of a
+    row take at most 5000 comparisons with its K sums, those not above a level are counted. Up to
+    256 rows are then handled side by side if K < 91 and d K² is at most 2^14; fewer than 16 rows,
+    or those that take up to 512 comparisons in all, have a loop of their own if d K² is at most
+    2^11; other rows are drawn one by one. All have the same sums.
 
-    More draws are found by binary search. For more than six of a row, 64 searches advance together,
+    Other draws are found by binary search. For more than six of a row, 64 searches advance together,
     step by step, so that they need not wait for memory one after the other. But where one class has
     0.9 of its row or more, a level is first compared with the two ends of that class, and searched
     for alone if it lies outside.
@@ -470,7 +470,7 @@ def _search(rows: Rows, levels: NDArray[np.float64], drawn: Indices) -> None:
     number = drawn.size
     repeated = number // num_rows
     tabled = _takes_table(width, repeated)
-    if repeated * width <= _MOST_COUNTED and not tabled:
+    if width <= _TOGETHER and repeated * width <= _MOST_COUNTED and not tabled:
         few = number * width <= _MOST_AT_ONCE or num_rows < _LEAST_ROWS
         if width >= _WIDE or repeated * width**2 > (_FEW_COMPARED if few else _COMPARED):
             loop = _loops.wide_rows
