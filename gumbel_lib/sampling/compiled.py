@@ -187,10 +187,10 @@ def sample_compiled(
     or those that take up to 512 comparisons in all, have a loop of their own if d K² is at most
     2^11; other rows are drawn one by one. All have the same sums.
 
-    Other draws are found by binary search. For more than six of a row, 64 searches advance together,
-    step by step, so that they need not wait for memory one after the other. But where one class has
-    0.9 of its row or more, a level is first compared with the two ends of that class, and searched
-    for alone if it lies outside.
+    Other draws are found by binary search. For more than six of a row, 64 searches advance
+    together, step by step, so that they need not wait for memory one after the other. But where one
+    class has 0.9 of its row or more, a level is first compared with the two ends of that class, and
+    searched for alone if it lies outside.
 
     From K + 160 draws of a row on, or K / 2 + 160 for 4 million classes and more, an alias table
     takes the place of both, unless one class has 0.98 of the row or more. It has K
