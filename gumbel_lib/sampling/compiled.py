@@ -38,10 +38,9 @@ Share = Callable[..., Any]  # map, or that of a pool of threads
 _LAST, _ALONE = -1, 1
 _FLOAT64, _INT64 = np.dtype(np.float64), np.dtype(np.int64)
 _FLOATS = _FLOAT64, np.dtype(np.float32)
-# Logits in all up to which single draws take no race: 5000 of one row take 6.6 us either way, 8
-# rows of 700 take 7.4 by sums and 9.1 in a race. For several draws of each row, logits that a race
-# spares: 10 draws of 10,000 classes, where it spares 2600, take 13 us either way, of 20,000 23 by
-# sums and 19.
+# Logits in all that a race must spare, beside its tries, to take the place of sums: 5000 of one row
+# take 6.6 us either way, 10 draws of 10,000 classes, where it spares 2600, 13 us either way, and 10
+# of 20,000 take 23 by sums and 19. So few logits in all need no look at their shape.
 _MOST_FEW = 5000
 # An element of an array is a NumPy number in a quarter of the time of `np.int64`.
 _FEW = np.arange(_MOST_FEW, dtype=_INT64)
@@ -165,37 +164,38 @@ def sample_compiled(
 
     Notes
     -----
-    Ten loops are each compiled when first needed, in one to three seconds, or read from where
-    Numba keeps what earlier processes compiled; the eight that see logits anew for float32 and
-    float64, and for arrays that are read-only, the one for a single draw also for (K,) and (1, K).
+    Ten loops are each compiled when first needed, in up to three seconds, or read from where Numba
+    keeps what earlier processes compiled. The eight that see logits are compiled anew for the other
+    float type, and for arrays that are read-only; the one for a single draw also for (K,) and
+    (1, K).
 
-    A try of a race proposes one class, and keeps or rejects it. Rows of K > 512 classes race where
-    the draws of a row are expected to take fewer than K / 60 tries. But they do not for one draw of
-    each where they hold up to 5000 logits in all. Nor do N rows for several draws of each, where a
-    row's draws are expected to take t tries and N (K - 60 t) is at most 5000. There are twice as
-    many blocks as in `sample_categorical`. A draw is assumed to take 4 sqrt(h) - 5.5 tries, but at
-    least 3.5, where blocks have h classes: about as many as with logits of standard deviation 2,
-    for the logits are not looked at. After 64 tries of a row in a pass the rest is foreseen from
-    the draws made so far; a row that would take more is drawn by its sums or its table instead, all
-    its draws anew. Which class is kept does not depend on how many tries it took, so the law stays
-    that of softmax.
+    A try of a race proposes one class, and keeps or rejects it. If a row's draws are expected to
+    take t tries, N rows of K > 512 classes race where N (K - 60 t) is more than 5000. A draw is
+    assumed to take 4 sqrt(h) - 5.5 tries, but at least 4, where blocks have h classes. That is
+    about as many as with logits of standard deviation 2; the logits are not looked at. There are
+    twice as many blocks as in `sample_categorical`. After 64 tries of a row in a pass, those to
+    come are foreseen from the draws made so far. If they would be more than K / 60, the row is
+    drawn by its sums or its table instead, all its draws anew. Which class is kept does not depend
+    on how many tries it took, so the law stays that of softmax.
 
     By its sums, a draw is the first class whose cumulative sum exceeds the level, :math:`u` times
-    the total, with :math:`u` uniform on [0, 1). With up to 2048 classes, and where the d draws of a
-    row take at most 5000 comparisons with its K sums, those not above a level are counted. Up to
-    256 rows are then handled side by side if K < 91 and d K² is at most 2^14; fewer than 16 rows,
-    or those that take up to 512 comparisons in all, have a loop of their own if d K² is at most
-    2^11; other rows are drawn one by one. All have the same sums.
+    the total, with :math:`u` uniform on [0, 1). It is found by binary search, or counted: it is the
+    number of sums that are not above the level. Where K is at most 2048 and the d draws of a row
+    take at most 5000 comparisons, three loops count. If there are fewer than 16 rows, or at most
+    512 comparisons in all, one loop takes all rows as long as d K² is at most 2^11. Of more, up to
+    256 rows are handled side by side if K < 91 and d K² is at most 2^14. All other rows are drawn
+    one by one. The sums of a row are the same in each loop. (A single draw of an array of one row
+    is searched for, with the same result.)
 
-    Other draws are found by binary search. For more than six of a row, 64 searches advance
-    together, step by step, so that they need not wait for memory one after the other. But where one
-    class has 0.9 of its row or more, a level is first compared with the two ends of that class, and
-    searched for alone if it lies outside.
+    More draws, and those of more classes, are searched for. For more than six of a row, 64 searches
+    advance together, step by step, so that they need not wait for memory one after the other. For
+    fewer, or where one class has 0.9 of its row or more, a level is first compared with the two
+    ends of the class that holds half the total, and searched for alone if it lies outside.
 
     From K + 160 draws of a row on, or K / 2 + 160 for 4 million classes and more, an alias table
-    takes the place of both, unless one class has 0.98 of the row or more. It has K
-    columns of the same height. Column k belongs to class k up to some height, and above that to one
-    other class. A draw is column :math:`\lfloor u K \rfloor`, and there the class at the height
+    takes the place of counting and of search, unless one class has 0.98 of the row or more. It has
+    K columns of the same height. Column k belongs to class k up to some height, and above that to
+    one other class. A draw is column :math:`\lfloor u K \rfloor`, and there the class at the height
     that is left of :math:`u K`: one look into memory, however many classes there are. One pass with
     two cursors fills the columns: what a class has beyond its own column is put into the next ones
     that are not full.
@@ -215,9 +215,9 @@ def sample_compiled(
     Logits that are no float32 or float64 array in one piece, row by row, are copied; they must not
     change during the call. Beside logits and result, a thread holds up to some 2 MB, and what one
     row takes: 8 bytes a class, 24 where there may be a table, or for a race 16 bytes a block. The
-    parts of a row that threads read have up to 8 bytes a block each. A race also holds 8 bytes for
-    each row that it gives up, and a byte a row if there are any; a call that refuses its logits
-    takes a further byte per logit. The threads of the last call with any are kept.
+    parts of a row that threads read have up to 8 bytes a block each. A race that gives up rows
+    holds 8 bytes for each, a byte a row, and what their sums or tables take; a call that refuses
+    its logits takes a further byte per logit. The threads of the last call with any are kept.
 
     References
     ----------
@@ -335,8 +335,7 @@ def _draw(rows: Rows, shape: tuple[int, ...], rng: Generator, size: Any, workers
     repeated = matrix.shape[1]
     if (
         width <= _LEAST_RACE
-        or (spared := width - _CLASSES_PER_TRY * (tries := _tries(width) * repeated)) <= 0
-        or num_rows * (width if repeated == 1 else spared) <= _MOST_FEW
+        or num_rows * (width - _CLASSES_PER_TRY * (tries := _tries(width) * repeated)) <= _MOST_FEW
     ):
         if drawn.size < _FEW_UNIFORMS and rows.size <= _CHUNK_SIZE:
             _search(rows, rng.random(drawn.size), drawn.reshape(-1))
@@ -382,7 +381,7 @@ def _num_blocks(width: int) -> int:
 @functools.lru_cache(maxsize=1)
 def _tries(width: int) -> float:
     """Tries that a draw takes on average, for logits of standard deviation 2, to 15%."""
-    return max(3.5, 4 * math.sqrt(-(-width // _num_blocks(width))) - 5.5)
+    return max(4.0, 4 * math.sqrt(-(-width // _num_blocks(width))) - 5.5)
 
 
 def _uniforms_of(rng: Generator) -> Uniforms:
@@ -652,8 +651,8 @@ def _accumulate(part: NDArray[np.float64], total: float) -> Any:
             total += part[k]
             part[k] = total
         return total
-    # Four sums side by side, since each number of a sum must wait for the last. Numba would count
-    # the references of slices.
+    # Four sums side by side, since each number of a sum must wait for the last; without slices,
+    # since Numba would count their references.
     size = part.size // 4
     t1, t2, t3, t4 = 0.0, 0.0, 0.0, 0.0
     for k in range(size):
